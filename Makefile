@@ -1,0 +1,80 @@
+# fastpptp: `make run` starts a headend, `make test` proves it. `make help` lists the rest.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+VENV := .venv
+PY := $(VENV)/bin/python
+SOURCES := $(wildcard src/fastpptp/*.pyx src/fastpptp/*.pxd src/fastpptp/dataplane/*.p?? \
+           src/fastpptp/dataplane/*.h src/fastpptp/include/*.h) setup.py
+CORE := $(VENV)/.core
+TOOLS := $(VENV)/.tools
+UNIT := tests/unit -m 'not slow'
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 12
+
+$(VENV)/.base: pyproject.toml ci/packages ci/venv
+	@ci/packages build
+	@ci/venv $(VENV)
+	@touch $@
+
+$(TOOLS): $(VENV)/.base
+	@ci/packages test
+	@ci/venv $(VENV) test,check,bench
+	@touch $@
+
+$(CORE): $(VENV)/.base $(SOURCES)
+	@echo "== building the extension"
+	@$(VENV)/bin/pip install -q --no-build-isolation --no-deps -e .
+	@touch $@
+
+.PHONY: build
+build: $(CORE) ## the venv and the extension
+
+.PHONY: run
+run: $(CORE) ## a working headend; LISTEN=<address> opens it to a network
+	@ci/packages run
+	@ci/run-headend $(LISTEN)
+
+.PHONY: dial
+dial: $(CORE) ## from another terminal: dial the headend of `make run` and ping through it
+	@ci/dial
+
+.PHONY: lint
+lint: $(CORE) $(TOOLS)
+	@$(VENV)/bin/ruff check -q .
+	@$(VENV)/bin/ruff format -q --check .
+	@PATH=$(VENV)/bin:$$PATH cython-lint src/fastpptp/_core.pyx src/fastpptp/dataplane/*.pxi
+	@$(VENV)/bin/mypy
+
+.PHONY: check
+check: lint ## lint, types, unit tests; under a minute
+	@$(VENV)/bin/pytest -q $(UNIT)
+
+.PHONY: test
+test: lint ## every test, reduced counts; under 15 minutes
+	@ci/lab
+	@ci/test
+
+.PHONY: soak
+soak: lint ## every test, full counts
+	@ci/lab
+	@FASTPPTP_SOAK=1 ci/test
+
+.PHONY: interop
+interop: $(CORE) $(TOOLS) ## Debian's pppd, pptp-linux, pptpd and kernel MPPE in a guest
+	@ci/lab
+	@$(VENV)/bin/pytest tests/interop
+
+.PHONY: bench
+bench: $(CORE) $(TOOLS) ## measure; writes bench/results/
+	@ci/packages bench
+	@$(PY) -m bench $(BENCH)
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf $(VENV) build dist src/fastpptp/_core.c src/fastpptp/*.so src/*.egg-info

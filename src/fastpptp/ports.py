@@ -1,0 +1,122 @@
+"""The ports: what policy and protocol ask of the world, as structural types.
+
+Nothing here does anything. The real adapters are in dataplane/, backends/ and
+server/; the doubles that ship are in testing/.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntFlag
+from ipaddress import IPv4Address, IPv6Address, IPv6Network
+from typing import Any, Protocol
+
+
+class CallEvent(IntFlag):
+    """Sticky bits that the dataplane raises for a call (Dataplane.read_events)."""
+
+    FIRST_GRE = 1  # the first enhanced GRE packet from the peer arrived
+    PEER_SILENT = 2  # LCP echoes went unanswered
+    IDLE = 4  # no data for the idle time-out
+    RESYNC_FAILED = 8  # MPPE could not be brought back in step: renegotiate CCP
+    PARK_EXPIRED = 16  # parked data frames were dropped after 1 s
+    CLOSED = 32  # close_call was carried out; the stats row is final, the Call-ID is free
+
+
+@dataclass(frozen=True, slots=True)
+class CallSpec:
+    """A call as the dataplane sees it. Times in milliseconds, windows in packets."""
+
+    peer_call_id: int
+    local_address: IPv4Address
+    peer_address: IPv4Address
+    receive_window: int = 16
+    peer_window: int = 64
+    limit_transmit_to_window: bool = False
+    ack_delay: int = 500
+    ack_timeout: int = 3000
+    reorder_packets: int = 32
+    reorder_time: int = 5
+
+
+@dataclass(frozen=True, slots=True)
+class CallPolicy:
+    """What may pass on a call, and how. Sent whole whenever a part of it changes.
+
+    `mru` is the largest frame the peer takes (octets of PPP information field);
+    `mss` clamps TCP SYNs both ways, 0 = derived from the MRU and encryption.
+    `echo_interval` in ms, 0 = no echoes; `idle_timeout` in ms, 0 = never.
+    """
+
+    mru: int = 1400
+    mss: int = 0
+    address_compression: bool = False
+    protocol_compression: bool = False
+    encryption_required: bool = False
+    local_magic: int = 0
+    echo_interval: int = 0
+    echo_failures: int = 3
+    idle_timeout: int = 0
+    peer_address: IPv4Address | None = None
+    peer_prefix: IPv6Network | None = None
+    peer_identifier: bytes = b""
+    local_identifier: bytes = b""
+    routes: tuple[tuple[IPv4Address | IPv6Address, int], ...] = ()
+    check_source: bool = True
+    client_to_client: bool = True
+
+
+class Dataplane(Protocol):
+    """Every packet. A handle names one life of our Call-ID: `generation << 16 | call_id`.
+
+    The caller chooses handles: a Call-ID that is free, a generation (1..65535) that differs
+    from the one before. Commands are carried out in the order given. After close_call the
+    handle is dead; CallEvent.CLOSED tells when its stats row (index: Call-ID) is final, and
+    only then may the Call-ID be opened again.
+    """
+
+    def fileno(self) -> int:
+        """A descriptor that is readable while punts or events wait."""
+        ...
+
+    def open_call(self, handle: int, spec: CallSpec) -> None: ...
+
+    def close_call(self, handle: int) -> None: ...
+
+    def set_policy(self, handle: int, policy: CallPolicy) -> None: ...
+
+    def set_keys(
+        self, handle: int, direction: int, start_key: bytes, bits: int, stateless: bool
+    ) -> None: ...
+
+    def clear_keys(self, handle: int) -> None: ...
+
+    def open_gate(self, handle: int, version: int) -> None: ...
+
+    def close_gate(self, handle: int, version: int) -> None: ...
+
+    def own_lcp(self, handle: int, owned: bool) -> None:
+        """From LCP Opened until it closes the worker sends and answers echoes and CCP resets."""
+        ...
+
+    def inject(self, handle: int, frame: bytes) -> None:
+        """Send a control frame (two-octet protocol first), in order with the other commands."""
+        ...
+
+    def control_done(self, handle: int) -> None:
+        """The punted control frame of this call was answered: parked data may go on."""
+        ...
+
+    def read_punts(self, limit: int = 256) -> Sequence[tuple[int, bytes]]: ...
+
+    def read_events(self, limit: int = 256) -> Sequence[tuple[int, int]]: ...
+
+    @property
+    def stats(self) -> Any:
+        """numpy structured array, one row a Call-ID, written by the workers."""
+        ...
+
+    def drop_counts(self) -> dict[str, int]:
+        """Packets that were dropped, by reason, over all calls; reasons that occurred alone."""
+        ...
