@@ -1,0 +1,135 @@
+"""What a ControlConnection tells its owner."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from fastpptp.pptp.call import Call
+
+
+class ControlEnd(Enum):
+    """Why a control connection ended."""
+
+    STOPPED_LOCAL = "we sent Stop-Control-Connection-Request"
+    STOPPED_PEER = "the peer sent Stop-Control-Connection-Request"
+    CARRIER_LOST = "the TCP connection ended without a stop"
+    PROTOCOL_ERROR = "the peer broke the protocol"
+    ECHO_TIMEOUT = "no Echo-Reply"
+    ESTABLISH_TIMEOUT = "the control connection was not established in time"
+    REFUSED_LOCAL = "we refused the control connection"
+    REFUSED_PEER = "the peer refused the control connection"
+    VERSION = "protocol version not supported"
+    COLLISION = "lost the collision of two Start-Control-Connection-Requests"
+
+
+class CallEnd(Enum):
+    """Why a call ended."""
+
+    CLEARED_PEER = "the peer sent Call-Clear-Request"
+    DISCONNECTED_PEER = "the peer sent Call-Disconnect-Notify"
+    ENDED_LOCAL = "ended by us"
+    REFUSED_PEER = "the peer refused the call"
+    REFUSED_LOCAL = "we refused the call"
+    NO_ANSWER = "the peer did not answer the call request"
+    CONTROL_CLOSED = "its control connection ended"
+
+
+@dataclass(frozen=True, slots=True)
+class PeerInfo:
+    """What the peer said in its SCCRQ or SCCRP (RFC 2637 2.1, 2.2)."""
+
+    version: int
+    framing_capabilities: int
+    bearer_capabilities: int
+    maximum_channels: int
+    firmware_revision: int
+    host_name: str
+    vendor_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ControlEstablished:
+    peer: PeerInfo
+
+
+@dataclass(frozen=True, slots=True)
+class CallRequested:
+    """The peer asks for a call (OCRQ or ICRQ): answer_call or refuse_call."""
+
+    call: Call
+
+
+@dataclass(frozen=True, slots=True)
+class CallConnected:
+    """Both Call IDs are known and GRE may flow."""
+
+    call: Call
+
+
+@dataclass(frozen=True, slots=True)
+class CallEnded:
+    """The call is over. `result`, `error` and `cause` are the wire's codes, 0 where none."""
+
+    call: Call
+    end: CallEnd
+    result: int = 0
+    error: int = 0
+    cause: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LinkInfo:
+    """Set-Link-Info (RFC 2637 2.15)."""
+
+    call: Call
+    send_accm: int
+    receive_accm: int
+
+
+@dataclass(frozen=True, slots=True)
+class WanError:
+    """WAN-Error-Notify (RFC 2637 2.14): the counters since the call began."""
+
+    call: Call
+    crc_errors: int
+    framing_errors: int
+    hardware_overruns: int
+    buffer_overruns: int
+    timeout_errors: int
+    alignment_errors: int
+
+
+@dataclass(frozen=True, slots=True)
+class MessageTrace:
+    """A control message in one line; only when the connection was asked to trace."""
+
+    sent: bool
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ControlEnded:
+    """The control connection is over; every call got its CallEnded before this.
+
+    `result` and `error` are the codes of a refusal (RFC 2637 2.2, 2.16), `detail` is for the log.
+    """
+
+    end: ControlEnd
+    result: int = 0
+    error: int = 0
+    detail: str = ""
+
+
+ControlEvent: TypeAlias = (
+    ControlEstablished
+    | CallRequested
+    | CallConnected
+    | CallEnded
+    | LinkInfo
+    | WanError
+    | MessageTrace
+    | ControlEnded
+)
