@@ -1,0 +1,185 @@
+"""Local authentication: a credential against the users of the configuration.
+
+The order of the checks is the product's: the method before the password, the password before
+anything that tells about the user, the login claim last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import count
+
+from fastpptp.aaa import names
+from fastpptp.aaa.claims import LoginClaims
+from fastpptp.aaa.policy import AuthReason, AuthRequest, Decision, Identity, Policy
+from fastpptp.aaa.throttle import Throttle
+from fastpptp.aaa.verify import Verified, is_change, verify
+from fastpptp.events.catalogue import Occurrence, occur
+from fastpptp.ppp.auth.types import Accept, Reject
+from fastpptp.settings.check import password_problems
+from fastpptp.settings.resolve import Effective, UserRecord
+
+PPTP = "PPTP"
+
+# An unknown user costs what a known one does; what comes out is not looked at.
+_DUMMY_PASSWORD = "9Kq2-vT7x!mB4"
+
+# MS-CHAP's codes (RFC 2759 section 6); what is not here is 691.
+_ERRORS = {
+    AuthReason.HOURS: 646,
+    AuthReason.DISABLED: 647,
+    AuthReason.PASSWORD_EXPIRED: 648,
+    AuthReason.NO_PPTP: 649,
+    AuthReason.PASSWORD_NOT_CHANGED: 709,
+}
+
+
+class LocalAuthenticator:
+    """Decides on logins, and holds their claims.
+
+    `change_password(user, password)` keeps a password that a peer has changed (MS-CHAP), and
+    takes Password Expired off; it is called before the peer is told.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        change_password: Callable[[str, str], None],
+        *,
+        throttle: Throttle | None = None,
+    ) -> None:
+        self._policy = policy
+        self._change_password = change_password
+        self._throttle = Throttle() if throttle is None else throttle
+        self._handles = count(1)
+        self.claims = LoginClaims()
+
+    def update(self, policy: Policy) -> None:
+        """Decide by another policy from now on; claims stay."""
+        self._policy = policy
+
+    def release(self, identity: Identity) -> None:
+        """Give a login claim back. Twice is once."""
+        self.claims.release(identity.user, identity.claim)
+
+    def authenticate(self, request: AuthRequest) -> Decision:
+        """Accept with an Identity that holds a claim, or Reject with its reason. Never raises
+        for what a peer sent.
+        """
+        handle = next(self._handles)
+        user = names.find(self._policy, request.name)
+        effective = user.effective if user is not None else self._policy.base
+        if request.method not in effective.authentication_protocols:
+            reason = AuthReason.METHOD_NOT_ALLOWED
+            return Decision(Reject(not_allowed=True), reason=reason)
+        subject = user.name if user is not None else request.name
+        held = self._throttle.holds(request.peer, subject, request.now)
+        password = user.password if user is not None else _DUMMY_PASSWORD
+        verified = verify(request.credential, request.name, password)
+        if held:
+            return self._refuse(request, handle, AuthReason.THROTTLED)
+        if user is None or verified is None:
+            return self._failed(request, handle, user, effective)
+        self._throttle.succeeded(request.peer, subject)
+        return self._permit(request, handle, user, verified)
+
+    def _failed(
+        self, request: AuthRequest, handle: int, user: UserRecord | None, effective: Effective
+    ) -> Decision:
+        """A wrong user or password; told apart in the log alone."""
+        reason = AuthReason.NO_USER if user is None else AuthReason.INVALID_PASSWORD
+        subject = request.name if user is None else user.name
+        hold = self._throttle.failed(request.peer, subject, request.now)
+        events: tuple[Occurrence, ...] = ()
+        if hold is not None:
+            seconds, failures = round(hold.seconds), hold.failures
+            events = (
+                occur(
+                    "AUTH",
+                    100,
+                    peer=request.peer,
+                    seconds=seconds,
+                    failures=failures,
+                    user=request.name,
+                ),
+            )
+        if is_change(request.credential):
+            reject = Reject(_ERRORS[AuthReason.PASSWORD_NOT_CHANGED])
+        else:
+            reject = Reject(retry=effective.authentication_retries > 0)
+        return self._reject(request, handle, reason, reject, events)
+
+    def _permit(
+        self, request: AuthRequest, handle: int, user: UserRecord, verified: Verified
+    ) -> Decision:
+        """The password is right: may this user log in, here and now?"""
+        reason = self._obstacle(request, user.effective, verified)
+        if reason is not None:
+            return self._refuse(request, handle, reason)
+        claim = self.claims.claim(user.name, user.effective.simultaneous_logins)
+        if claim is None:
+            return self._refuse(request, handle, AuthReason.LOGINS_EXCEEDED)
+        identity = Identity(
+            user.name,
+            user.group,
+            user.effective,
+            request.name,
+            request.method,
+            claim,
+            user.address,
+            user.netmask,
+        )
+        events: tuple[Occurrence, ...] = ()
+        if verified.new_password is not None:
+            self._change_password(user.name, verified.new_password)
+            events = (occur("AUTH", 101, peer=request.peer, user=user.name),)
+        result = Accept(verified.message, verified.keys, identity)
+        return Decision(result, identity, events=events)
+
+    @staticmethod
+    def _obstacle(
+        request: AuthRequest, effective: Effective, verified: Verified
+    ) -> AuthReason | None:
+        if effective.simultaneous_logins == 0:
+            return AuthReason.DISABLED
+        if not effective.access_hours.allows(request.wall):
+            return AuthReason.HOURS
+        if PPTP not in effective.tunneling_protocols:
+            return AuthReason.NO_PPTP
+        new = verified.new_password
+        if new is None:
+            return AuthReason.PASSWORD_EXPIRED if effective.password_expired else None
+        return None if _may_become(new, effective) else AuthReason.PASSWORD_NOT_CHANGED
+
+    def _refuse(self, request: AuthRequest, handle: int, reason: AuthReason) -> Decision:
+        return self._reject(request, handle, reason, Reject(_ERRORS.get(reason, 691)))
+
+    @staticmethod
+    def _reject(
+        request: AuthRequest,
+        handle: int,
+        reason: AuthReason,
+        reject: Reject,
+        events: tuple[Occurrence, ...] = (),
+    ) -> Decision:
+        _, domain = names.split(request.name)
+        rejected = occur(
+            "AUTH",
+            5,
+            peer=request.peer,
+            reason=reason.value,
+            handle=handle,
+            server=None,
+            user=request.name,
+            domain=domain,
+        )
+        return Decision(reject, reason=reason, events=(rejected, *events))
+
+
+def _may_become(password: str, effective: Effective) -> bool:
+    """Whether a user may choose this password: while it has expired, and by its group's rules."""
+    rules = {
+        "minimum_password_length": effective.minimum_password_length,
+        "allow_alphabetic_only_passwords": effective.allow_alphabetic_only_passwords,
+    }
+    return effective.password_expired and not any(password_problems("", password, rules))

@@ -1,0 +1,156 @@
+"""Address assignment: the enabled methods, in the product's order, until one gives an address."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+from typing import Protocol
+
+from fastpptp.addresses.grant import AddressGrant
+from fastpptp.addresses.pools import PoolAllocator, PrefixAllocator
+from fastpptp.events.catalogue import Occurrence, occur
+from fastpptp.settings.resolve import Effective, PolicySnapshot
+
+FROM_CLIENT = "the client"
+FROM_SERVER = "the authentication server"
+FROM_POOL = "pool"
+
+
+class Claimant(Protocol):
+    """Who asks for an address: aaa.Identity is one. `address` is the user's own IP Address."""
+
+    @property
+    def user(self) -> str: ...
+
+    @property
+    def effective(self) -> Effective: ...
+
+    @property
+    def address(self) -> IPv4Address | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Assigned:
+    """The answer to a request: `grant` is None where no method has an address."""
+
+    grant: AddressGrant | None
+    events: tuple[Occurrence, ...]
+
+
+class Assignment:
+    """Who has which address. It follows the policy, belongs to one event loop and never waits."""
+
+    def __init__(self, policy: PolicySnapshot) -> None:
+        self._policy = policy
+        self._owners = policy.static_addresses()
+        self._pools = PoolAllocator(policy.pools, self._reserved())
+        self._prefixes = PrefixAllocator(policy.system.ipv6_prefix)
+        self._out: dict[IPv4Address, tuple[AddressGrant, str]] = {}
+
+    @property
+    def in_use(self) -> int:
+        """Addresses that are out now."""
+        return len(self._out)
+
+    def update(self, policy: PolicySnapshot) -> None:
+        """Follow another policy; what is out stays out until it is released."""
+        self._policy = policy
+        self._owners = policy.static_addresses()
+        self._pools.update(policy.pools, self._reserved())
+        self._prefixes.update(policy.system.ipv6_prefix)
+
+    def lease(
+        self,
+        claimant: Claimant,
+        requested: IPv4Address | None,
+        peer: IPv4Address | None = None,
+    ) -> Assigned:
+        """Find an address for `claimant`; `requested` is what its IPCP asked for."""
+        events: list[Occurrence] = []
+        methods = self._policy.assignment
+        user = claimant.user
+        found: tuple[IPv4Address, str] | None = None
+        if methods.from_client and claimant.effective.use_client_address and requested:
+            found = self._from_client(user, requested, peer, events)
+        if found is None and claimant.address:
+            found = self._from_server(user, claimant.address, peer, events)
+        if found is None and methods.pools and (address := self._pools.lease(user)):
+            found = address, FROM_POOL
+        if found is None:
+            events.append(occur("ADDRESS", 100, peer=peer, user=user, reason=self._why()))
+            return Assigned(None, tuple(events))
+        address, method = found
+        events.append(occur("ADDRESS", 101, peer=peer, user=user, address=address, method=method))
+        return Assigned(self._grant(claimant, address, method), tuple(events))
+
+    def release(self, grant: AddressGrant) -> None:
+        """Give back what lease() granted.
+
+        Only that very grant counts: given back a second time it does nothing, even if its
+        address is out again.
+        """
+        out, user = self._out.get(grant.address, (None, ""))
+        if out is not grant:
+            return
+        del self._out[grant.address]
+        self._pools.release(grant.address, user)
+        if grant.prefix is not None:
+            self._prefixes.release(grant.prefix, user)
+
+    def _grant(self, claimant: Claimant, address: IPv4Address, method: str) -> AddressGrant:
+        user, effective = claimant.user, claimant.effective
+        pool = self._pools.pool_of(address)
+        own = pool.server_address if pool else None
+        grant = AddressGrant(
+            address,
+            own or self._policy.system.server_address,
+            method,
+            self._prefixes.lease(user),
+            effective.dns,
+            effective.wins,
+        )
+        self._out[address] = grant, user
+        return grant
+
+    def _from_client(
+        self, user: str, address: IPv4Address, peer: IPv4Address | None, events: list[Occurrence]
+    ) -> tuple[IPv4Address, str] | None:
+        owner = self._owners.get(address, user)
+        if address.is_unspecified or not _unicast(address):
+            return None
+        if address not in self._server_addresses() and owner == user and self._pools.claim(address):
+            return address, FROM_CLIENT
+        events.append(_in_use(user, address, FROM_CLIENT, peer))
+        return None
+
+    def _from_server(
+        self, user: str, address: IPv4Address, peer: IPv4Address | None, events: list[Occurrence]
+    ) -> tuple[IPv4Address, str] | None:
+        if not self._policy.assignment.from_authentication_server:
+            events.append(occur("CONFIG", 103, user=user, address=address))
+            return None
+        if self._pools.claim(address):
+            return address, FROM_SERVER
+        events.append(_in_use(user, address, FROM_SERVER, peer))
+        return None
+
+    def _server_addresses(self) -> set[IPv4Address | None]:
+        policy = self._policy
+        return {policy.system.server_address, *(pool.server_address for pool in policy.pools)}
+
+    def _why(self) -> str:
+        if not self._policy.assignment.pools:
+            return "no method that is on has one"
+        return "the address pools are used up" if self._policy.pools else "there is no address pool"
+
+    def _reserved(self) -> frozenset[IPv4Address]:
+        methods = self._policy.assignment
+        return frozenset(self._owners if methods.from_authentication_server else ())
+
+
+def _unicast(address: IPv4Address) -> bool:
+    return not (address.is_multicast or address.is_loopback or address.is_reserved)
+
+
+def _in_use(user: str, address: IPv4Address, method: str, peer: IPv4Address | None) -> Occurrence:
+    return occur("ADDRESS", 103, peer=peer, user=user, address=address, method=method)

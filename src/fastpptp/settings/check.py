@@ -1,0 +1,242 @@
+"""What must hold between the parts of a Configuration. All problems are told at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from ipaddress import IPv4Address
+
+from fastpptp.errors import ConfigurationError, Problem
+from fastpptp.ppp.auth.types import AuthMethod
+from fastpptp.settings import attributes
+from fastpptp.settings.attributes import KEY_LENGTHS, REQUIRED, Level
+from fastpptp.settings.hours import BUILT_IN, read_hours
+from fastpptp.settings.kinds import AUTHENTICATION_PROTOCOLS
+from fastpptp.settings.resolve import (
+    AUTHENTICATION,
+    ENCRYPTION,
+    Resolved,
+    base_values,
+    merge,
+    section,
+)
+from fastpptp.settings.tree import EMPTY, INTERNAL, Configuration, PoolRange, UserEntry, Values
+
+MAX_GROUP_NAME = 32
+MAX_USER_NAME = 64
+MAX_PASSWORD = 256  # RFC 2759 section 8: NtPasswordHash of 0 to 256 characters
+GROUP_PASSWORD = range(4, 33)
+KEYED = frozenset({AuthMethod.MSCHAP_V1, AuthMethod.MSCHAP_V2, AuthMethod.EAP})
+
+
+def check(tree: Configuration, before: Configuration = EMPTY) -> None:
+    """Raise ConfigurationError with every problem of `tree`.
+
+    The rules for a password hold for those that are new or differ from `before`: a group's
+    rules may become stricter without locking out the users it has.
+    """
+    problems = list(_problems(tree, before))
+    if problems:
+        raise ConfigurationError(*problems)
+
+
+def password_problems(where: str, password: str, rules: Resolved) -> Iterator[Problem]:
+    """What is wrong with a new password under a group's rules."""
+    least = rules["minimum_password_length"]
+    if not least <= len(password) <= MAX_PASSWORD:
+        yield Problem(
+            where, f"the password has {len(password)} characters", f"{least} to {MAX_PASSWORD}"
+        )
+    if not rules["allow_alphabetic_only_passwords"] and password.isalpha():
+        yield Problem(where, "the password has letters only", "add a digit or a sign")
+
+
+def _problems(tree: Configuration, before: Configuration) -> Iterator[Problem]:
+    base = base_values(tree.base)
+    yield from _hours(tree)
+    yield from _level("base_group", tree, tree.base, base)
+    groups = {}
+    for name, group in tree.groups.items():
+        where = f"groups.{name}"
+        yield from _name(where, name, MAX_GROUP_NAME)
+        yield from _group_identity(where, group.type, group.password)
+        groups[name] = merge(attributes.at(Level.GROUP), base, group.attributes)
+        yield from _fewer(where, group.attributes, base, "the base group")
+        yield from _level(where, tree, group.attributes, groups[name])
+    for name, user in tree.users.items():
+        parent = base if user.group is None else groups.get(user.group)
+        yield from _user(name, user, parent, tree, before)
+    yield from _user_addresses(tree)
+    yield from _assignment(tree)
+    yield from _pools(tree)
+
+
+def _hours(tree: Configuration) -> Iterator[Problem]:
+    for name, spans in tree.hours.items():
+        where = f"access_hours.{name}"
+        yield from _name(where, name, 48)
+        if name in BUILT_IN:
+            yield Problem(where, "is built in", "choose another name")
+        try:
+            read_hours(name, spans)
+        except ValueError as error:
+            yield Problem(where, "cannot be read", f"allowed: {error}")
+
+
+def _name(where: str, name: str, longest: int) -> Iterator[Problem]:
+    if not 1 <= len(name) <= longest or not name.isprintable() or name != name.strip():
+        yield Problem(
+            where, "is not a name", f"1 to {longest} printable characters, no space at its ends"
+        )
+
+
+def _group_identity(where: str, kind: str, password: str) -> Iterator[Problem]:
+    if kind != INTERNAL:
+        yield Problem(
+            f"{where}.type", f"{kind!r} needs a RADIUS server and none can be configured",
+            f"allowed: {INTERNAL}",
+        )  # fmt: skip
+    if password and len(password) not in GROUP_PASSWORD:
+        yield Problem(
+            f"{where}.password", f"has {len(password)} characters",
+            f"{GROUP_PASSWORD[0]} to {GROUP_PASSWORD[-1]}",
+        )  # fmt: skip
+
+
+def _fewer(where: str, own: Values, parent: Resolved, above: str) -> Iterator[Problem]:
+    """A level may allow fewer protocols than the one above it, never more, never none."""
+    if AUTHENTICATION not in own:
+        return
+    mine = AUTHENTICATION_PROTOCOLS.load(own[AUTHENTICATION])
+    path = f"{where}.{AUTHENTICATION}"
+    if not mine:
+        yield Problem(path, "allows no protocol at all", "check one, or inherit")
+    elif more := mine - parent[AUTHENTICATION]:
+        allowed = _words(parent[AUTHENTICATION]) or "nothing"
+        yield Problem(path, f"{_words(more)} is not allowed by {above}", f"allowed: {allowed}")
+
+
+def _level(where: str, tree: Configuration, own: Values, values: Resolved) -> Iterator[Problem]:
+    """What one level sets must make sense together with what it inherits."""
+    hours = values["access_hours"]
+    if "access_hours" in own and hours not in BUILT_IN and hours not in tree.hours:
+        known = ", ".join((*BUILT_IN, *tree.hours))
+        yield Problem(f"{where}.access_hours", f"{hours!r} is not defined", f"allowed: {known}")
+    if not own.keys() & {AUTHENTICATION, ENCRYPTION}:
+        return
+    protocols, boxes = values[AUTHENTICATION], values[ENCRYPTION]
+    if AUTHENTICATION in own and AuthMethod.EAP in protocols:
+        yield Problem(
+            f"{where}.{AUTHENTICATION}",
+            "EAP Proxy needs a RADIUS server and none can be configured",
+            "leave EAP Proxy out",
+        )
+    if REQUIRED in boxes and not (protocols and protocols <= KEYED):
+        yield Problem(
+            f"{where}.{ENCRYPTION}",
+            "Required, but the authentication protocols yield no keys",
+            f"set {AUTHENTICATION} to MSCHAPv1, MSCHAPv2 or both, without PAP and CHAP",
+        )
+    if REQUIRED in boxes and not boxes & KEY_LENGTHS.keys():
+        yield Problem(
+            f"{where}.{ENCRYPTION}", "Required without a key length",
+            f"add {' or '.join(KEY_LENGTHS)}",
+        )  # fmt: skip
+
+
+def _user(
+    name: str,
+    user: UserEntry,
+    parent: Resolved | None,
+    tree: Configuration,
+    before: Configuration,
+) -> Iterator[Problem]:
+    where = f"users.{name}"
+    if name not in before.users:
+        yield from _name(where, name, MAX_USER_NAME)
+    if parent is None:
+        known = ", ".join(tree.groups) or "none: add the group first"
+        yield Problem(f"{where}.group", f"there is no group {user.group!r}", f"allowed: {known}")
+        return
+    old = before.users.get(name)
+    if not user.password:
+        yield Problem(f"{where}.password", "is missing", "a user needs a password")
+    elif old is None or old.password != user.password:
+        yield from password_problems(f"{where}.password", user.password, parent)
+    if user.attributes:
+        above = "the base group" if user.group is None else f"the group {user.group}"
+        yield from _fewer(where, user.attributes, parent, above)
+        values = merge(attributes.at(Level.USER), parent, user.attributes)
+        yield from _level(where, tree, user.attributes, values)
+
+
+def _user_addresses(tree: Configuration) -> Iterator[Problem]:
+    owners: dict[IPv4Address, str] = {}
+    servers = _server_addresses(tree)
+    for name, user in tree.users.items():
+        if user.netmask is not None:
+            yield from _netmask(f"users.{name}.subnet_mask", user)
+        if user.address is None:
+            continue
+        where = f"users.{name}.ip_address"
+        yield from _usable(where, user.address)
+        if user.address in servers:
+            yield Problem(where, f"{user.address} is the server's own", "choose another")
+        first = owners.setdefault(user.address, name)
+        if first != name:
+            yield Problem(where, f"{user.address} is the user {first}'s", "choose another")
+
+
+def _netmask(where: str, user: UserEntry) -> Iterator[Problem]:
+    holes = ~int(user.netmask or 0) & 0xFFFFFFFF
+    if holes & (holes + 1):
+        yield Problem(where, f"{user.netmask} is not a mask", "such as 255.255.255.0")
+    elif user.address is None:
+        yield Problem(where, "is set without ip_address", "set both or none")
+
+
+def _usable(where: str, address: IPv4Address) -> Iterator[Problem]:
+    if address.is_multicast or address.is_loopback or address.is_unspecified or (
+        address.is_reserved
+    ):  # fmt: skip
+        yield Problem(where, f"{address} cannot be a host's address", "a unicast address")
+
+
+def _assignment(tree: Configuration) -> Iterator[Problem]:
+    methods = section(tree, "assignment")
+    if methods["dhcp"]:
+        yield Problem(
+            "assignment.dhcp", "there is no DHCP client", "turn on another method of assignment"
+        )
+    if not any(methods.values()):
+        yield Problem("assignment", "every method is off", "turn on at least one, such as pools")
+
+
+def _pools(tree: Configuration) -> Iterator[Problem]:
+    yield from _usable("system.server_address", section(tree, "system")["server_address"])
+    for place, pool in enumerate(tree.pools, 1):
+        where = f"pools[{place}]"
+        if pool.last < pool.first:
+            yield Problem(where, f"{pool} is reversed", f"write {pool.last}-{pool.first}")
+            continue
+        yield from _usable(where, pool.first)
+        yield from _usable(where, pool.last)
+        yield from _collisions(where, pool, tree.pools[: place - 1])
+        for server in _server_addresses(tree):
+            if server in pool:
+                yield Problem(where, f"{pool} holds the server address {server}", "leave it out")
+
+
+def _collisions(where: str, pool: PoolRange, others: Iterable[PoolRange]) -> Iterator[Problem]:
+    for place, other in enumerate(others, 1):
+        if pool.overlaps(other):
+            yield Problem(where, f"{pool} overlaps pools[{place}] {other}", "part them")
+
+
+def _server_addresses(tree: Configuration) -> set[IPv4Address]:
+    own = {pool.server_address for pool in tree.pools if pool.server_address}
+    return own | {section(tree, "system")["server_address"]}
+
+
+def _words(protocols: frozenset[AuthMethod]) -> str:
+    found = AUTHENTICATION_PROTOCOLS.dump(protocols)
+    return ", ".join(found) if isinstance(found, list) else ""

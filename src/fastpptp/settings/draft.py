@@ -1,0 +1,247 @@
+"""A Configuration being edited: what the command line, the control API and an import do to it.
+
+An edit takes the same keys and plain values as a TOML file and goes through the same
+reading. `Draft.finish` judges the whole; until then nothing has happened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from difflib import get_close_matches
+from typing import Any, TypeVar
+
+from fastpptp.bootstrap import unknown_key
+from fastpptp.errors import ConfigurationError, Problem
+from fastpptp.settings import attributes
+from fastpptp.settings.attributes import Attribute, Level, Touches
+from fastpptp.settings.check import check
+from fastpptp.settings.reading import GROUP_KEYS, POOL_KEYS, USER_KEYS, Reader, read_values
+from fastpptp.settings.tree import Configuration, PoolRange, Values
+from fastpptp.settings.writing import write_group, write_pool, write_user
+
+T = TypeVar("T")
+
+
+class Draft:
+    """Edits of one Configuration. Each raises ConfigurationError for a name or value it refuses.
+
+    `touches` tells when the edits so far take effect: the latest of now, next session, restart.
+    """
+
+    def __init__(self, before: Configuration) -> None:
+        self._before = before
+        self.touches = Touches.NOW
+        self._take(before)
+
+    def _take(self, tree: Configuration) -> None:
+        self._sections = {name: dict(own) for name, own in tree.sections.items()}
+        self._base = dict(tree.base)
+        self._groups = dict(tree.groups)
+        self._users = dict(tree.users)
+        self._pools = list(tree.pools)
+        self._hours = dict(tree.hours)
+        self._classes = dict(tree.event_classes)
+
+    @property
+    def tree(self) -> Configuration:
+        """The Configuration as edited so far, unchecked."""
+        return Configuration(
+            {name: own for name, own in self._sections.items() if own},
+            self._base,
+            self._groups,
+            self._users,
+            tuple(self._pools),
+            self._hours,
+            self._classes,
+        )
+
+    def finish(self) -> Configuration:
+        """The edited Configuration; ConfigurationError with all that does not fit together."""
+        tree = self.tree
+        check(tree, self._before)
+        return tree
+
+    def replace(self, tree: Configuration) -> None:
+        """Put another tree in the place of all (an import)."""
+        self._take(tree)
+        self._touch(Touches.NEXT_SESSION)
+
+    def add_user(self, name: str, values: Mapping[str, object]) -> None:
+        """A new user: `password`, and what else `users.NAME` of the TOML tree takes."""
+        _new(f"users.{name}", name, self._users)
+        self._users[name] = _read(Reader.user, values, f"users.{name}")
+        self._touch(Touches.NEXT_SESSION)
+
+    def set_user(
+        self, name: str, values: Mapping[str, object], inherit: Collection[str] = ()
+    ) -> None:
+        """Change what `values` names; what `inherit` names is unset (group: to the base group)."""
+        where = f"users.{name}"
+        known = {*attributes.at(Level.USER), *USER_KEYS}
+        raw = _without(write_user(_known(where, name, self._users)), inherit, known, where)
+        self._users[name] = _read(Reader.user, {**raw, **values}, where)
+        self._touch(Touches.NEXT_SESSION)
+
+    def delete_user(self, name: str) -> None:
+        _known(f"users.{name}", name, self._users)
+        del self._users[name]
+        self._touch(Touches.NOW)
+
+    def add_group(self, name: str, values: Mapping[str, object]) -> None:
+        """A new group: what `groups.NAME` of the TOML tree takes."""
+        _new(f"groups.{name}", name, self._groups)
+        self._groups[name] = _read(Reader.group, values, f"groups.{name}")
+        self._touch(Touches.NEXT_SESSION)
+
+    def set_group(
+        self, name: str, values: Mapping[str, object], inherit: Collection[str] = ()
+    ) -> None:
+        """Change what `values` names; what `inherit` names comes from the base group again."""
+        where = f"groups.{name}"
+        known = {*attributes.at(Level.GROUP), *GROUP_KEYS}
+        raw = _without(write_group(_known(where, name, self._groups)), inherit, known, where)
+        self._groups[name] = _read(Reader.group, {**raw, **values}, where)
+        self._touch(Touches.NEXT_SESSION)
+
+    def delete_group(self, name: str) -> None:
+        """Delete a group that no user is in."""
+        where = f"groups.{name}"
+        _known(where, name, self._groups)
+        members = [user for user, entry in self._users.items() if entry.group == name]
+        if members:
+            listed = ", ".join(members[:5]) + (", ..." if len(members) > 5 else "")
+            raise ConfigurationError(
+                Problem(where, f"has {len(members)} users: {listed}", "move or delete them first")
+            )
+        del self._groups[name]
+        self._touch(Touches.NOW)
+
+    def set_base(self, values: Mapping[str, object], reset: Collection[str] = ()) -> None:
+        """Change base group attributes; what `reset` names gets its default."""
+        declared = attributes.at(Level.BASE)
+        self._base = self._changed(self._base, values, reset, declared, "base_group")
+
+    def set_section(
+        self, name: str, values: Mapping[str, object], reset: Collection[str] = ()
+    ) -> None:
+        """Change settings of pptp, system, assignment or events."""
+        if name not in attributes.SECTIONS:
+            raise ConfigurationError(unknown_key(name, name, attributes.SECTIONS))
+        own = self._sections.get(name, {})
+        self._sections[name] = self._changed(own, values, reset, attributes.SECTIONS[name], name)
+
+    def set_event_class(
+        self, cls: str, values: Mapping[str, object], reset: Collection[str] = ()
+    ) -> None:
+        """Change what an event class overrides."""
+        where = f"events.classes.{cls}"
+        declared = attributes.EVENT_CLASS_ATTRIBUTES
+        raw = _without(self._classes.get(cls, {}), reset, declared, where)
+        reader = Reader()
+        self._classes |= reader.event_classes({cls: {**raw, **values}})
+        _refuse(reader.problems)
+
+    def delete_event_class(self, cls: str) -> None:
+        _known(f"events.classes.{cls}", cls, self._classes)
+        del self._classes[cls]
+
+    def set_hours(self, name: str, spans: Iterable[str]) -> None:
+        """Define or redefine a named set of hours."""
+        self._hours[name] = tuple(spans)
+        self._touch(Touches.NEXT_SESSION)
+
+    def delete_hours(self, name: str) -> None:
+        _known(f"access_hours.{name}", name, self._hours)
+        del self._hours[name]
+        self._touch(Touches.NEXT_SESSION)
+
+    def add_pool(self, values: Mapping[str, object]) -> None:
+        """A new last pool: `first`, `last` and, if not the system's, `server_address`."""
+        place = len(self._pools) + 1
+        self._pools.append(_read_pool(values, place))
+        self._touch(Touches.NEXT_SESSION)
+
+    def modify_pool(
+        self, place: int, values: Mapping[str, object], reset: Collection[str] = ()
+    ) -> None:
+        """Change the pool at `place`, counted from 1."""
+        raw = _without(write_pool(self._pool(place)), reset, POOL_KEYS, f"pools[{place}]")
+        self._pools[place - 1] = _read_pool({**raw, **values}, place)
+        self._touch(Touches.NEXT_SESSION)
+
+    def delete_pool(self, place: int) -> None:
+        self._pools.remove(self._pool(place))
+        self._touch(Touches.NEXT_SESSION)
+
+    def move_pool(self, place: int, to: int) -> None:
+        """Move the pool at `place` so that it stands at `to`; both count from 1."""
+        pool = self._pool(place)
+        self._pool(to)
+        self._pools.remove(pool)
+        self._pools.insert(to - 1, pool)
+        self._touch(Touches.NEXT_SESSION)
+
+    def _pool(self, place: int) -> PoolRange:
+        if not 1 <= place <= len(self._pools):
+            raise ConfigurationError(
+                Problem(f"pools[{place}]", "there is no such pool", f"1 to {len(self._pools)}")
+            )
+        return self._pools[place - 1]
+
+    def _changed(
+        self,
+        own: Values,
+        values: Mapping[str, object],
+        reset: Collection[str],
+        declared: Mapping[str, Attribute],
+        where: str,
+    ) -> dict[str, Any]:
+        kept = _without(own, reset, declared, where)
+        read = read_values(values, declared, where)
+        for name in (*values, *reset):
+            self._touch(declared[name].touches)
+        return {**kept, **read}
+
+    def _touch(self, touches: Touches) -> None:
+        self.touches = max(self.touches, touches)
+
+
+def _read(read: Callable[[Reader, Mapping[str, Any], str], T], raw: Any, where: str) -> T:
+    reader = Reader()
+    found = read(reader, raw, where)
+    _refuse(reader.problems)
+    return found
+
+
+def _read_pool(raw: Mapping[str, object], place: int) -> PoolRange:
+    reader = Reader()
+    found = reader.pool(raw, f"pools[{place}]")
+    if found is None or reader.problems:
+        raise ConfigurationError(*reader.problems)
+    return found
+
+
+def _refuse(problems: Collection[Problem]) -> None:
+    if problems:
+        raise ConfigurationError(*problems)
+
+
+def _new(where: str, name: str, known: Mapping[str, object]) -> None:
+    if name in known:
+        raise ConfigurationError(Problem(where, "exists already", "use set to change it"))
+
+
+def _known(where: str, name: str, entries: Mapping[str, T]) -> T:
+    if name not in entries:
+        near = get_close_matches(name, entries, n=1)
+        remedy = f"did you mean {near[0]}?" if near else ""
+        raise ConfigurationError(Problem(where, "does not exist", remedy))
+    return entries[name]
+
+
+def _without(
+    own: Mapping[str, Any], names: Collection[str], known: Collection[str], where: str
+) -> dict[str, Any]:
+    """What is set but for `names`, each of which must be known."""
+    _refuse([unknown_key(f"{where}.{name}", name, known) for name in names if name not in known])
+    return {name: value for name, value in own.items() if name not in names}

@@ -1,0 +1,209 @@
+"""A Configuration out of nested plain data, such as parsed TOML; every mistake is told at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from ipaddress import IPv4Address
+from typing import Any, TypeVar
+
+from fastpptp.bootstrap import unknown_key
+from fastpptp.errors import ConfigurationError, Problem
+from fastpptp.events.catalogue import CLASSES
+from fastpptp.settings import attributes
+from fastpptp.settings.attributes import Attribute, Level
+from fastpptp.settings.kinds import Address, Kind, Plain
+from fastpptp.settings.tree import INTERNAL, Configuration, GroupEntry, PoolRange, UserEntry
+
+T = TypeVar("T")
+
+TABLES = (*attributes.SECTIONS, "base_group", "groups", "users", "pools", "access_hours")
+GROUP_KEYS = ("type", "password")
+USER_KEYS = ("group", "password", "ip_address", "subnet_mask")
+POOL_KEYS = ("first", "last", "server_address")
+CLASSES_TABLE = "classes"
+
+_ADDRESS = Address()
+
+
+def read_tree(raw: Mapping[str, Any]) -> Configuration:
+    """The Configuration that `raw` tells; ConfigurationError with every problem of form.
+
+    What fits together is settings/check.py's question.
+    """
+    reader = Reader()
+    tree = reader.tree(raw)
+    if reader.problems:
+        raise ConfigurationError(*reader.problems)
+    return tree
+
+
+def read_values(
+    raw: Mapping[str, object], declared: Mapping[str, Attribute], where: str
+) -> dict[str, Plain]:
+    """Canonical values of attributes; ConfigurationError with every one that is wrong."""
+    reader = Reader()
+    values = reader.values(raw, declared, where)
+    if reader.problems:
+        raise ConfigurationError(*reader.problems)
+    return values
+
+
+class Reader:
+    """Reads parts of the tree and gathers what is wrong in `problems`."""
+
+    def __init__(self) -> None:
+        self.problems: list[Problem] = []
+
+    def tree(self, raw: Mapping[str, Any]) -> Configuration:
+        self._known(raw, TABLES, "")
+        events = dict(self._table(raw, "events", ""))
+        classes = self._table(events, CLASSES_TABLE, "events.")
+        events.pop(CLASSES_TABLE, None)
+        sections = {
+            name: self.values(
+                events if name == "events" else self._table(raw, name, ""), declared, name
+            )
+            for name, declared in attributes.SECTIONS.items()
+        }
+        base = attributes.at(Level.BASE)
+        return Configuration(
+            sections={name: values for name, values in sections.items() if values},
+            base=self.values(self._table(raw, "base_group", ""), base, "base_group"),
+            groups=self._each(raw, "groups", self.group),
+            users=self._each(raw, "users", self.user),
+            pools=self._pools(raw.get("pools", [])),
+            hours=self._each(raw, "access_hours", self.hours),
+            event_classes=self.event_classes(classes),
+        )
+
+    def values(
+        self, raw: Mapping[str, object], declared: Mapping[str, Attribute], where: str
+    ) -> dict[str, Plain]:
+        """Canonical values of the attributes in `raw`."""
+        found: dict[str, Plain] = {}
+        for name, value in raw.items():
+            path = f"{where}.{name}" if where else name
+            if name not in declared:
+                self.problems.append(unknown_key(path, name, declared))
+            elif (read := self._read(declared[name].kind, value, path)) is not None:
+                found[name] = declared[name].kind.dump(read[0])
+        return found
+
+    def group(self, raw: Mapping[str, Any], where: str) -> GroupEntry:
+        own, rest = _split(raw, GROUP_KEYS)
+        return GroupEntry(
+            self._text(own.get("type", INTERNAL), f"{where}.type"),
+            self._text(own.get("password", ""), f"{where}.password"),
+            self.inherited(rest, Level.GROUP, where, GROUP_KEYS),
+        )
+
+    def user(self, raw: Mapping[str, Any], where: str) -> UserEntry:
+        own, rest = _split(raw, USER_KEYS)
+        group = own.get("group")
+        return UserEntry(
+            self._text(own.get("password", ""), f"{where}.password"),
+            None if group is None else self._text(group, f"{where}.group"),
+            self._address(own.get("ip_address"), f"{where}.ip_address"),
+            self._address(own.get("subnet_mask"), f"{where}.subnet_mask"),
+            self.inherited(rest, Level.USER, where, USER_KEYS),
+        )
+
+    def inherited(
+        self, raw: Mapping[str, object], level: Level, where: str, identity: tuple[str, ...]
+    ) -> dict[str, Plain]:
+        """The attributes of `level`; one that belongs to another level is told as such."""
+        declared = attributes.at(level)
+        known: dict[str, object] = {}
+        for name, value in raw.items():
+            if name in declared:
+                known[name] = value
+            elif any(name in other for other in attributes.LEVELS.values()):
+                self.problems.append(
+                    Problem(f"{where}.{name}", f"cannot be set in a {level.value}")
+                )
+            else:
+                self.problems.append(unknown_key(f"{where}.{name}", name, (*declared, *identity)))
+        return self.values(known, declared, where)
+
+    def hours(self, raw: object, where: str) -> tuple[str, ...]:
+        if isinstance(raw, list) and all(isinstance(text, str) for text in raw):
+            return tuple(raw)
+        self.problems.append(Problem(where, "is not a list of texts"))
+        return ()
+
+    def event_classes(self, raw: Mapping[str, Any]) -> dict[str, dict[str, Plain]]:
+        found = {}
+        for cls, values in raw.items():
+            where = f"events.{CLASSES_TABLE}.{cls}"
+            if cls not in CLASSES:
+                self.problems.append(unknown_key(where, cls, CLASSES))
+            elif isinstance(values, dict):
+                found[cls] = self.values(values, attributes.EVENT_CLASS_ATTRIBUTES, where)
+            else:
+                self.problems.append(Problem(where, "is not a table"))
+        return found
+
+    def _pools(self, raw: object) -> tuple[PoolRange, ...]:
+        if not isinstance(raw, list):
+            self.problems.append(Problem("pools", "is not an array of tables", "write [[pools]]"))
+            return ()
+        read = (self.pool(entry, f"pools[{place}]") for place, entry in enumerate(raw, 1))
+        return tuple(pool for pool in read if pool is not None)
+
+    def pool(self, raw: object, where: str) -> PoolRange | None:
+        if not isinstance(raw, dict):
+            self.problems.append(Problem(where, "is not a table", "write [[pools]]"))
+            return None
+        self._known(raw, POOL_KEYS, f"{where}.")
+        missing = [key for key in ("first", "last") if key not in raw]
+        self.problems += [Problem(f"{where}.{key}", "is missing", "an address") for key in missing]
+        first, last, server = (self._address(raw.get(k), f"{where}.{k}") for k in POOL_KEYS)
+        return PoolRange(first, last, server) if first and last else None
+
+    def _each(
+        self, raw: Mapping[str, Any], key: str, read: Callable[[Any, str], T]
+    ) -> dict[str, T]:
+        found = {}
+        for name, entry in self._table(raw, key, "").items():
+            where = f"{key}.{name}"
+            if key != "access_hours" and not isinstance(entry, dict):
+                self.problems.append(Problem(where, "is not a table", f"write [{where}]"))
+            else:
+                found[name] = read(entry, where)
+        return found
+
+    def _table(self, raw: Mapping[str, Any], key: str, prefix: str) -> Mapping[str, Any]:
+        found = raw.get(key, {})
+        if isinstance(found, dict):
+            return found
+        self.problems.append(Problem(f"{prefix}{key}", "is not a table", f"write [{prefix}{key}]"))
+        return {}
+
+    def _known(self, raw: Mapping[str, Any], known: tuple[str, ...], prefix: str) -> None:
+        self.problems += [
+            unknown_key(f"{prefix}{key}", key, known) for key in raw if key not in known
+        ]
+
+    def _read(self, kind: Kind[T], value: object, where: str) -> tuple[T] | None:
+        try:
+            return (kind.load(value),)
+        except ValueError as error:
+            self.problems.append(Problem(where, f"{value!r} is not valid", f"allowed: {error}"))
+            return None
+
+    def _text(self, value: object, where: str) -> str:
+        if isinstance(value, str):
+            return value
+        self.problems.append(Problem(where, "is not text"))
+        return ""
+
+    def _address(self, value: object, where: str) -> IPv4Address | None:
+        read = None if value is None else self._read(_ADDRESS, value, where)
+        return read[0] if read else None
+
+
+def _split(
+    raw: Mapping[str, Any], identity: tuple[str, ...]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    own = {key: value for key, value in raw.items() if key in identity}
+    return own, {key: value for key, value in raw.items() if key not in identity}

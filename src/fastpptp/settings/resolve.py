@@ -1,0 +1,243 @@
+"""Policy out of configuration: base group -> group -> user, and the sections as typed records."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv4Network, IPv6Network
+from typing import Any, TypeAlias
+
+from fastpptp.events.routing import Destination, EventPolicy
+from fastpptp.ppp.auth.types import AuthMethod
+from fastpptp.settings import attributes
+from fastpptp.settings.attributes import Attribute, Level
+from fastpptp.settings.hours import BUILT_IN, AccessHours, read_hours
+from fastpptp.settings.tree import Configuration, PoolRange, UserEntry, Values
+
+# Attribute values as Python objects, by name.
+Resolved: TypeAlias = Mapping[str, Any]
+
+AUTHENTICATION = "pptp_authentication_protocols"
+ENCRYPTION = "pptp_encryption"
+
+
+@dataclass(frozen=True, slots=True)
+class PptpSettings:
+    """Configuration | System | Tunneling Protocols | PPTP.
+
+    Seconds, but: packet_processing_delay in tenths of one, acknowledgement_delay in ms;
+    windows in packets; a limit of 0 is none.
+    """
+
+    enabled: bool
+    maximum_tunnel_idle_time: int
+    packet_window_size: int
+    limit_transmit_to_window: bool
+    max_tunnels: int
+    max_sessions_per_tunnel: int
+    packet_processing_delay: int
+    acknowledgement_delay: int
+    acknowledgement_timeout: int
+
+
+@dataclass(frozen=True, slots=True)
+class SystemSettings:
+    """Settings of our own: intervals in s, reorder_time in ms, mru in octets."""
+
+    server_address: IPv4Address
+    ipv6_prefix: IPv6Network | None
+    mru: int
+    echo_interval: int
+    echo_failures: int
+    handshakes_in_flight: int
+    handshakes_per_source: int
+    no_gre_warning: int
+    reorder_packets: int
+    reorder_time: int
+    client_to_client: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AssignmentSettings:
+    """Which methods of address assignment are on, in the order in which they are tried."""
+
+    from_client: bool
+    from_authentication_server: bool
+    dhcp: bool
+    pools: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Effective:
+    """What holds for a base group, a group or a user. Times in minutes; 0 = never or no limit."""
+
+    access_hours: AccessHours
+    simultaneous_logins: int
+    minimum_password_length: int
+    allow_alphabetic_only_passwords: bool
+    idle_timeout: int
+    maximum_connect_time: int
+    filter: str
+    dns: tuple[IPv4Address, ...]
+    wins: tuple[IPv4Address, ...]
+    sep_card_assignment: frozenset[int]
+    tunneling_protocols: frozenset[str]
+    strip_realm: bool
+    dhcp_network_scope: IPv4Network | None
+    use_client_address: bool
+    authentication_protocols: frozenset[AuthMethod]
+    encryption_required: bool
+    require_stateless: bool
+    key_lengths: frozenset[int]
+    compression: bool
+    authentication_retries: int
+    password_expired: bool
+
+
+@dataclass(frozen=True, slots=True)
+class UserRecord:
+    """A user as authentication and address assignment see it."""
+
+    name: str
+    group: str | None
+    password: str = field(repr=False)
+    effective: Effective
+    address: IPv4Address | None = None
+    netmask: IPv4Address | None = None
+
+
+def defaults(declared: Mapping[str, Attribute]) -> dict[str, Any]:
+    """The default of each attribute as a Python object."""
+    return {name: a.kind.load(a.default) for name, a in declared.items()}
+
+
+def merge(declared: Mapping[str, Attribute], parent: Resolved, own: Values) -> Resolved:
+    """`parent` with what is set here in its place.
+
+    Authentication protocols can only become fewer on the way down.
+    """
+    if not own:
+        return parent
+    child = {**parent, **{name: declared[name].kind.load(value) for name, value in own.items()}}
+    child[AUTHENTICATION] = parent[AUTHENTICATION] & child[AUTHENTICATION]
+    return child
+
+
+DEFAULTS: Resolved = defaults(attributes.named(attributes.GROUP))
+
+
+def base_values(own: Values) -> Resolved:
+    """What the base group resolves to. Nothing stands above it, so it may set any protocols."""
+    declared = attributes.at(Level.BASE)
+    return {**DEFAULTS, **{name: declared[name].kind.load(value) for name, value in own.items()}}
+
+
+def effective(values: Resolved, hours: Mapping[str, AccessHours] = BUILT_IN) -> Effective:
+    """Resolved values in the form that policy uses.
+
+    Hours that are not defined allow nothing: a login is refused rather than let in by mistake.
+    """
+    boxes: frozenset[str] = values[ENCRYPTION]
+    name = values["access_hours"]
+    return Effective(
+        access_hours=hours.get(name) or AccessHours(name, ()),
+        simultaneous_logins=values["simultaneous_logins"],
+        minimum_password_length=values["minimum_password_length"],
+        allow_alphabetic_only_passwords=values["allow_alphabetic_only_passwords"],
+        idle_timeout=values["idle_timeout"],
+        maximum_connect_time=values["maximum_connect_time"],
+        filter=values["filter"],
+        dns=_servers(values, "dns"),
+        wins=_servers(values, "wins"),
+        sep_card_assignment=frozenset(map(int, values["sep_card_assignment"])),
+        tunneling_protocols=values["tunneling_protocols"],
+        strip_realm=values["strip_realm"],
+        dhcp_network_scope=values["dhcp_network_scope"],
+        use_client_address=values["use_client_address"],
+        authentication_protocols=values[AUTHENTICATION],
+        encryption_required=attributes.REQUIRED in boxes,
+        require_stateless=attributes.REQUIRE_STATELESS in boxes,
+        key_lengths=frozenset(
+            bits for word, bits in attributes.KEY_LENGTHS.items() if word in boxes
+        ),
+        compression=values["pptp_compression"] != "none",
+        authentication_retries=values["authentication_retries"],
+        password_expired=values["password_expired"],
+    )
+
+
+def _servers(values: Resolved, kind: str) -> tuple[IPv4Address, ...]:
+    both = (values[f"primary_{kind}"], values[f"secondary_{kind}"])
+    return tuple(address for address in both if address is not None)
+
+
+class PolicySnapshot:
+    """A configuration, resolved. Immutable; users are resolved when they are first asked for."""
+
+    def __init__(self, tree: Configuration, revision: int = 0) -> None:
+        self.tree = tree
+        self.revision = revision
+        self.pptp = PptpSettings(**section(tree, "pptp"))
+        self.system = SystemSettings(**section(tree, "system"))
+        self.assignment = AssignmentSettings(**section(tree, "assignment"))
+        self.pools: tuple[PoolRange, ...] = tree.pools
+        self.events = event_policy(tree)
+        self.syslog_format: str = section(tree, "events")["syslog_format"]
+        self._hours = {**BUILT_IN, **{n: read_hours(n, s) for n, s in tree.hours.items()}}
+        self._base = base_values(tree.base)
+        declared = attributes.at(Level.GROUP)
+        self._groups = {
+            name: merge(declared, self._base, group.attributes)
+            for name, group in tree.groups.items()
+        }
+        self.base = effective(self._base, self._hours)
+        self.groups: Mapping[str, Effective] = {
+            name: effective(values, self._hours) for name, values in self._groups.items()
+        }
+        self._users: dict[str, UserRecord] = {}
+
+    def user(self, name: str) -> UserRecord | None:
+        """The user of this name (case-sensitive), or None."""
+        known = self._users.get(name)
+        if known is None and (entry := self.tree.users.get(name)) is not None:
+            known = self._users[name] = self._record(name, entry)
+        return known
+
+    def user_names(self) -> list[str]:
+        return list(self.tree.users)
+
+    def static_addresses(self) -> Mapping[IPv4Address, str]:
+        """The users' own IP Addresses, with their users."""
+        return {user.address: name for name, user in self.tree.users.items() if user.address}
+
+    def _record(self, name: str, entry: UserEntry) -> UserRecord:
+        return UserRecord(
+            name, entry.group, entry.password, self._effective(entry), entry.address, entry.netmask
+        )
+
+    def _effective(self, entry: UserEntry) -> Effective:
+        group = entry.group
+        if not entry.attributes:
+            return self.base if group is None else self.groups[group]
+        parent = self._base if group is None else self._groups[group]
+        return effective(merge(attributes.at(Level.USER), parent, entry.attributes), self._hours)
+
+
+def section(tree: Configuration, name: str) -> dict[str, Any]:
+    """A section's values as Python objects, defaults included."""
+    declared = attributes.SECTIONS[name]
+    own = {key: declared[key].kind.load(value) for key, value in tree.section(name).items()}
+    return {**defaults(declared), **own}
+
+
+def event_policy(tree: Configuration) -> EventPolicy:
+    """Where events go. A class that leaves a range out has the default one there."""
+    values = section(tree, "events")
+    common = {place: values[place.value] for place in Destination}
+    declared = attributes.EVENT_CLASS_ATTRIBUTES
+    classes = {}
+    for cls, own in tree.event_classes.items():
+        read = {name: declared[name].kind.load(value) for name, value in own.items()}
+        if read.get("enable", True):
+            classes[cls] = {place: read.get(place.value, common[place]) for place in Destination}
+    return EventPolicy(common, classes, values["capacity"])

@@ -1,0 +1,210 @@
+"""A Configuration out of the tables, and the difference of two Configurations into them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from ipaddress import IPv4Address
+from typing import Any
+
+from sqlalchemy import Connection, Table, bindparam, delete, insert, select, update
+
+from fastpptp.settings.tree import Configuration, GroupEntry, PoolRange, UserEntry
+from fastpptp.store import schema
+from fastpptp.store.sealing import Sealer
+
+BASE_GROUP = "base_group"
+
+
+def read_tree(connection: Connection, sealer: Sealer) -> Configuration:
+    """All that the tables hold. ValueError for a password that does not open."""
+    sections: dict[str, dict[str, Any]] = {}
+    for section, name, value in connection.execute(select(schema.settings)):
+        sections.setdefault(section, {})[name] = value
+    return Configuration(
+        base=sections.pop(BASE_GROUP, {}),
+        sections=sections,
+        groups=_groups(connection, sealer),
+        users=_users(connection, sealer),
+        pools=_pools(connection),
+        hours={
+            name: tuple(spans) for name, spans in connection.execute(select(schema.access_hours))
+        },
+        event_classes={
+            row.name: row.attributes for row in connection.execute(select(schema.event_classes))
+        },
+    )
+
+
+def write_tree(
+    connection: Connection, sealer: Sealer, before: Configuration, after: Configuration
+) -> None:
+    """Change the tables from `before` to `after`, touching only what differs."""
+    if _settings(before) != _settings(after):
+        _refill(connection, schema.settings, _settings(after))
+    if before.event_classes != after.event_classes:
+        rows = [{"name": name, "attributes": own} for name, own in after.event_classes.items()]
+        _refill(connection, schema.event_classes, rows)
+    if before.hours != after.hours:
+        rows = [{"name": name, "spans": list(spans)} for name, spans in after.hours.items()]
+        _refill(connection, schema.access_hours, rows)
+    if before.pools != after.pools:
+        _refill(connection, schema.pools, [_pool_row(*item) for item in enumerate(after.pools, 1)])
+    _remove(connection, schema.users, before.users, after.users)
+    _write_groups(connection, sealer, before.groups, after.groups)
+    _write_users(connection, sealer, before.users, after.users)
+    _remove(connection, schema.groups, before.groups, after.groups)
+
+
+def user_owner(name: str) -> str:
+    """Whose password it is, as sealing.py binds it."""
+    return f"user:{name}"
+
+
+def group_owner(name: str) -> str:
+    return f"group:{name}"
+
+
+def _groups(connection: Connection, sealer: Sealer) -> dict[str, GroupEntry]:
+    table = schema.groups.c
+    query = select(table.name, table.type, table.password, table.attributes).order_by(table.id)
+    return {
+        name: GroupEntry(
+            kind, sealer.unseal(sealed, group_owner(name)) if sealed else "", attributes
+        )
+        for name, kind, sealed, attributes in connection.execute(query)
+    }
+
+
+def _users(connection: Connection, sealer: Sealer) -> dict[str, UserEntry]:
+    user, group = schema.users.c, schema.groups.c
+    query = (
+        select(user.name, user.password, group.name, user.address, user.netmask, user.attributes)
+        .join_from(schema.users, schema.groups, isouter=True)
+        .order_by(user.id)
+    )
+    return {
+        name: UserEntry(
+            sealer.unseal(sealed, user_owner(name)),
+            member_of,
+            _address(address),
+            _address(netmask),
+            attributes,
+        )
+        for name, sealed, member_of, address, netmask, attributes in connection.execute(query)
+    }
+
+
+def _pools(connection: Connection) -> tuple[PoolRange, ...]:
+    table = schema.pools.c
+    query = select(table.first, table.last, table.server_address).order_by(table.position)
+    return tuple(
+        PoolRange(IPv4Address(first), IPv4Address(last), _address(server))
+        for first, last, server in connection.execute(query)
+    )
+
+
+def _address(text: str | None) -> IPv4Address | None:
+    return IPv4Address(text) if text else None
+
+
+def _settings(tree: Configuration) -> list[dict[str, Any]]:
+    sections = {**tree.sections, BASE_GROUP: tree.base}
+    return [
+        {"section": section, "name": name, "value": value}
+        for section, own in sections.items()
+        for name, value in own.items()
+    ]
+
+
+def _pool_row(position: int, pool: PoolRange) -> dict[str, Any]:
+    server = pool.server_address and str(pool.server_address)
+    return {
+        "position": position,
+        "first": str(pool.first),
+        "last": str(pool.last),
+        "server_address": server,
+    }
+
+
+def _refill(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
+    connection.execute(delete(table))
+    if rows:
+        connection.execute(insert(table), rows)
+
+
+def _remove(
+    connection: Connection, table: Table, before: Mapping[str, Any], after: Mapping[str, Any]
+) -> None:
+    gone = [{"key": name} for name in before if name not in after]
+    if gone:
+        connection.execute(delete(table).where(table.c.name == bindparam("key")), gone)
+
+
+def _write_groups(
+    connection: Connection,
+    sealer: Sealer,
+    before: Mapping[str, GroupEntry],
+    after: Mapping[str, GroupEntry],
+) -> None:
+    rows = [
+        {
+            "key": name,
+            "name": name,
+            "type": group.type,
+            "password": sealer.seal(group.password, group_owner(name)) if group.password else None,
+            "attributes": dict(group.attributes),
+        }
+        for name, group in after.items()
+        if before.get(name) != group
+    ]
+    _upsert(connection, schema.groups, rows, before)
+
+
+def _write_users(
+    connection: Connection,
+    sealer: Sealer,
+    before: Mapping[str, UserEntry],
+    after: Mapping[str, UserEntry],
+) -> None:
+    changed = {name: user for name, user in after.items() if before.get(name) != user}
+    if not changed:
+        return
+    table = schema.groups.c
+    ids = {name: key for key, name in connection.execute(select(table.id, table.name))}
+    rows = [
+        {
+            "key": name,
+            "name": name,
+            "group_id": None if user.group is None else ids[user.group],
+            "password": sealer.seal(user.password, user_owner(name)),
+            "address": user.address and str(user.address),
+            "netmask": user.netmask and str(user.netmask),
+            "attributes": dict(user.attributes),
+        }
+        for name, user in changed.items()
+    ]
+    _upsert(connection, schema.users, rows, before)
+
+
+def _upsert(
+    connection: Connection, table: Table, rows: list[dict[str, Any]], before: Mapping[str, Any]
+) -> None:
+    """Update the rows whose name was there `before`, insert the others; all in two statements."""
+    old = [row for row in rows if row["key"] in before]
+    new = [_without_key(row) for row in rows if row["key"] not in before]
+    if old:
+        values: dict[str, Any] = {
+            name: bindparam(name) for name in old[0] if name not in ("key", "name")
+        }
+        statement = update(table).where(table.c.name == bindparam("key")).values(values)
+        connection.execute(statement, [_without_name(row) for row in old])
+    if new:
+        connection.execute(insert(table), new)
+
+
+def _without_key(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name != "key"}
+
+
+def _without_name(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name != "name"}

@@ -1,0 +1,50 @@
+"""Access Hours."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import pytest
+
+from fastpptp.settings.hours import BUSINESS_HOURS, NEVER, NO_RESTRICTIONS, read_hours
+
+MONDAY = datetime(2003, 4, 7, 9, 0)
+SATURDAY = datetime(2003, 4, 12, 12, 0)
+
+
+@pytest.mark.parametrize(
+    ("wall", "allowed"),
+    [
+        (MONDAY, True),
+        (MONDAY.replace(hour=8, minute=59), False),
+        (MONDAY.replace(hour=16, minute=59, second=59), True),
+        (MONDAY.replace(hour=17), False),
+        (SATURDAY, False),
+    ],
+)
+def test_business_hours(wall: datetime, allowed: bool) -> None:
+    assert BUSINESS_HOURS.allows(wall) is allowed
+
+
+def test_always_and_never() -> None:
+    assert NO_RESTRICTIONS.allows(SATURDAY.replace(hour=23, minute=59))
+    assert not NEVER.allows(MONDAY)
+
+
+def test_a_named_set() -> None:
+    hours = read_hours("shop", ["Fri-Mon 10:00-12:30", "wed,THU 00:00-24:00"])
+    assert hours.allows(SATURDAY.replace(hour=10))
+    assert hours.allows(MONDAY.replace(hour=12, minute=29))
+    assert not hours.allows(MONDAY.replace(hour=12, minute=30))
+    assert hours.allows(datetime(2003, 4, 9, 23, 59))
+    assert not hours.allows(datetime(2003, 4, 8, 11, 0))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "Mon", "Mon 9-17", "Noday 09:00-17:00", "Mon 17:00-09:00", "Mon 09:00-24:01",
+     "Mon 09:60-17:00", "Mon-Foo 09:00-17:00", "Mon 09:00-09:00"],
+)  # fmt: skip
+def test_what_cannot_be_read(text: str) -> None:
+    with pytest.raises(ValueError, match="Mon-Fri 09:00-17:00"):
+        read_hours("x", [text])
