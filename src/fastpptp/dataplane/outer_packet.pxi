@@ -1,0 +1,68 @@
+# Sending by AF_PACKET where the next hop is known: we write the IPv4 header (RFC 791 3.1), the kernel
+# the link's. That saves the route look-up, the copy with checksum, the firewall and the queueing
+# discipline of every packet, so it is for whoever owns the host to allow. What is larger than the MTU,
+# and all that the device refuses, goes by the raw socket, in its turn.
+
+cdef extern from *:
+    """
+    /* Past the queueing discipline; a kernel without this goes through it. */
+    static void packet_tune(int fd, int size)
+    {
+        int one = 1;
+        setsockopt(fd, SOL_PACKET, PACKET_QDISC_BYPASS, &one, sizeof one);
+        if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof size))
+            setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+    }
+    """
+    void packet_tune(int fd, int size) nogil
+
+cdef enum:
+    TTL = 64
+    VERSION_AND_LENGTH = 0x45
+
+
+cdef inline bint packet_reaches(worker *w, call_state *call, uint32_t length) noexcept nogil:
+    """Whether a GRE packet of this length can go by the packet socket."""
+    return w.packet_fd >= 0 and length + IP_HEADER <= call.hop_mtu
+
+
+cdef void packet_push(worker *w, call_state *call, uint32_t k) noexcept nogil:
+    """Give message `k`, GRE so far, its IPv4 header and its next hop. DF stays clear."""
+    cdef msghdr *message = &w.out_messages[k].msg_hdr
+    cdef sockaddr_ll *name = <sockaddr_ll *> &w.out_names[k]
+    cdef uint8_t *ip = <uint8_t *> w.out_vectors[k].iov_base - IP_HEADER
+    cdef uint32_t length = <uint32_t> w.out_vectors[k].iov_len + IP_HEADER
+    memset(ip, 0, IP_HEADER)
+    ip[0] = VERSION_AND_LENGTH
+    put16(ip + 2, length)
+    # Two workers may send to one peer: their identifications differ (RFC 6864 4.2).
+    w.identification += w.workers
+    put16(ip + 4, w.identification)
+    ip[8] = TTL
+    ip[9] = PROTOCOL_GRE
+    memcpy(ip + 12, &call.local_address, 4)
+    memcpy(ip + 16, &call.peer_address, 4)
+    ip_checksum(ip)
+    w.out_vectors[k].iov_base = ip
+    w.out_vectors[k].iov_len = length
+    name.sll_family = <uint16_t> AF_PACKET
+    put16(<uint8_t *> &name.sll_protocol, ETH_P_IP)
+    name.sll_ifindex = call.hop_device
+    name.sll_halen = 6
+    memcpy(name.sll_addr, call.hop_address, 6)
+    message.msg_name = name
+    message.msg_namelen = sizeof(sockaddr_ll)
+    message.msg_control = NULL
+    message.msg_controllen = 0
+    w.out_packet[k] = True
+
+
+cdef void packet_turn_raw(worker *w, uint32_t k) noexcept nogil:
+    """The device did not take message `k`: the raw socket shall, with the addresses it has already."""
+    cdef uint8_t *ip = <uint8_t *> w.out_vectors[k].iov_base
+    cdef uint32_t source, target
+    memcpy(&source, ip + 12, 4)
+    memcpy(&target, ip + 16, 4)
+    w.out_vectors[k].iov_base = ip + IP_HEADER
+    w.out_vectors[k].iov_len -= IP_HEADER
+    outer_address(w, k, source, target)

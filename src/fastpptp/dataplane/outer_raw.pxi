@@ -1,0 +1,218 @@
+# The outer port over a raw GRE socket: recvmmsg, sendmmsg. A connected datagram socket of another
+# family does as well, then without addresses; that is how tests and embedders drive it.
+
+cdef extern from *:
+    """
+    #include <linux/filter.h>
+    #include <sys/socket.h>
+    #include <netinet/in.h>
+
+    /* Enhanced GRE for the Call-IDs of one worker; offsets from the IP header, which may have options. */
+    static int outer_attach_filter(int fd, unsigned int index, unsigned int workers)
+    {
+        struct sock_filter code[] = {
+            BPF_STMT(BPF_LDX | BPF_B | BPF_MSH, 0),
+            BPF_STMT(BPF_LD | BPF_H | BPF_IND, 2),
+            BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0x880B, 0, 7),
+            BPF_STMT(BPF_LD | BPF_H | BPF_IND, 0),
+            BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 7),
+            BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 1, 0, 4),
+            BPF_STMT(BPF_LD | BPF_H | BPF_IND, 6),
+            BPF_STMT(BPF_ALU | BPF_MOD | BPF_K, workers),
+            BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, index, 0, 1),
+            BPF_STMT(BPF_RET | BPF_K, 0x40000),
+            BPF_STMT(BPF_RET | BPF_K, 0),
+        };
+        struct sock_fprog program = {sizeof code / sizeof code[0], code};
+        return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
+    }
+
+    /* The empty statement keeps a function that does nothing but this from being left out as pure. */
+    static inline void prefetch(const void *place)
+    {
+        __builtin_prefetch(place);
+        __asm__ volatile("");
+    }
+
+    /* Room for bursts, and fragments instead of a path MTU: the outer DF stays clear. */
+    static void outer_tune(int fd, int size)
+    {
+        int discover = IP_PMTUDISC_DONT;
+        if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size))
+            setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
+        if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof size))
+            setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+        setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &discover, sizeof discover);
+    }
+    """
+    void prefetch(const void *place) nogil
+    int outer_attach_filter(int fd, unsigned int index, unsigned int workers) nogil
+    void outer_tune(int fd, int size) nogil
+
+cdef enum:
+    OUTER_BUFFER = 16 << 20
+
+# What a packet touches of a call lies at its beginning, up to the key of what we receive.
+cdef enum:
+    CACHE_LINE = 64
+    CALL_HOT = 448
+
+# Which socket is full.
+cdef enum:
+    STALLED_RAW = 1
+    STALLED_PACKET = 2
+
+
+cdef bint outer_open(worker *w) noexcept nogil:
+    """Look at the descriptor and prepare it; False if it is no socket."""
+    cdef int family = 0
+    cdef socklen_t size = sizeof(int)
+    cdef uint32_t k
+    if getsockopt(w.outer_fd, SOL_SOCKET, SO_DOMAIN, &family, &size) < 0:
+        return False
+    w.outer_named = family == AF_INET
+    if w.outer_named:
+        outer_tune(w.outer_fd, OUTER_BUFFER)
+        outer_attach_filter(w.outer_fd, w.index, w.workers)
+        w.identification = <uint16_t> w.index
+    if w.packet_fd >= 0:
+        packet_tune(w.packet_fd, OUTER_BUFFER)
+    for k in range(<uint32_t> RX_BATCH):
+        w.rx_messages[k].msg_hdr.msg_iov = &w.rx_vectors[k]
+        w.rx_messages[k].msg_hdr.msg_iovlen = 1
+    for k in range(<uint32_t> OUT_BATCH):
+        w.out_messages[k].msg_hdr.msg_iov = &w.out_vectors[k]
+        w.out_messages[k].msg_hdr.msg_iovlen = 1
+    return True
+
+
+cdef uint32_t outer_receive(worker *w) noexcept nogil:
+    """Take one batch in; returns how many packets came."""
+    cdef int k, got
+    cdef uint32_t frame
+    for k in range(RX_BATCH):
+        if w.rx_frames[k] == NO_FRAME_INDEX:
+            w.rx_frames[k] = frame_take(w)
+            if w.rx_frames[k] == NO_FRAME_INDEX:
+                return 0
+            w.rx_vectors[k].iov_base = frame_at(w, w.rx_frames[k])
+            w.rx_vectors[k].iov_len = FRAME_SIZE
+    got = recvmmsg(w.outer_fd, w.rx_messages, RX_BATCH, MSG_DONTWAIT, NULL)
+    if got <= 0:
+        return 0
+    prefetch_calls(w, got)
+    # A packet finds all commands carried out that were given before it came.
+    run_commands(w)
+    for k in range(got):
+        frame = w.rx_frames[k]
+        w.rx_frames[k] = NO_FRAME_INDEX
+        if w.rx_messages[k].msg_hdr.msg_flags & MSG_TRUNC:
+            drop(w, OUTER_TRUNCATED)
+            frame_give(w, frame)
+            continue
+        receive_gre(w, frame, w.rx_messages[k].msg_len)
+        if w.ready_count > READY_FULL:
+            deliver(w)
+    deliver(w)
+    return got
+
+
+cdef void prefetch_calls(worker *w, int got) noexcept nogil:
+    """Fetch what a batch will touch of its calls all at once: with many calls none of it is cached.
+
+    The packets are not looked at yet, so any Call-ID may stand there; each has its place in the arenas.
+    """
+    cdef int k
+    cdef uint32_t header, call_id
+    cdef size_t at
+    cdef const uint8_t *ip
+    for k in range(got):
+        ip = frame_at(w, w.rx_frames[k])
+        header = (ip[0] & 15) * 4
+        if w.rx_messages[k].msg_len < header + 8:
+            continue
+        call_id = get16(ip + header + 6)
+        at = 0
+        while at < CALL_HOT:
+            prefetch(<uint8_t *> &w.calls[call_id] + at)
+            at += CACHE_LINE
+        prefetch(&w.rows[call_id])
+        prefetch(&w.rows[call_id].last_data)
+
+
+cdef void outer_push(
+    worker *w, call_state *call, uint32_t frame, uint8_t *gre, uint32_t length
+) noexcept nogil:
+    """Put a GRE packet into the batch; there is room. Takes the frame."""
+    cdef uint32_t k = w.out_count
+    w.out_count += 1
+    w.out_frames[k] = frame
+    w.out_vectors[k].iov_base = gre
+    w.out_vectors[k].iov_len = length
+    if not w.outer_named:
+        return
+    if packet_reaches(w, call, length):
+        packet_push(w, call, k)
+    else:
+        outer_address(w, k, call.local_address, call.peer_address)
+
+
+cdef void outer_address(worker *w, uint32_t k, uint32_t source, uint32_t target) noexcept nogil:
+    """To the peer, and from the address that its control connection came in on."""
+    cdef msghdr *message = &w.out_messages[k].msg_hdr
+    cdef cmsghdr *control = <cmsghdr *> w.out_controls[k]
+    cdef in_pktinfo *info = <in_pktinfo *> (w.out_controls[k] + CMSG_LEN(0))
+    cdef sockaddr_in *name = <sockaddr_in *> &w.out_names[k]
+    name.sin_family = <uint16_t> AF_INET
+    name.sin_addr.s_addr = target
+    message.msg_name = name
+    message.msg_namelen = sizeof(sockaddr_in)
+    control.cmsg_len = CMSG_LEN(sizeof(in_pktinfo))
+    control.cmsg_level = IPPROTO_IP
+    control.cmsg_type = IP_PKTINFO
+    info.ipi_ifindex = 0
+    info.ipi_spec_dst.s_addr = source
+    message.msg_control = w.out_controls[k]
+    message.msg_controllen = CMSG_SPACE(sizeof(in_pktinfo))
+    w.out_packet[k] = False
+
+
+cdef inline uint32_t outer_run(worker *w) noexcept nogil:
+    """How many of the next messages go by one socket: packets of a call never overtake each other."""
+    cdef uint32_t end = w.out_sent + 1
+    while end < w.out_count and w.out_packet[end] == w.out_packet[w.out_sent]:
+        end += 1
+    return end - w.out_sent
+
+
+cdef inline int outer_socket(worker *w) noexcept nogil:
+    """The socket that the next message goes by."""
+    return w.packet_fd if w.out_packet[w.out_sent] else w.outer_fd
+
+
+cdef void outer_flush(worker *w) noexcept nogil:
+    """Send the batch. What the socket does not take now stays, octet for octet, for the next time."""
+    cdef int sent
+    cdef uint32_t k
+    w.out_stalled = 0
+    while w.out_sent < w.out_count:
+        sent = sendmmsg(
+            outer_socket(w), &w.out_messages[w.out_sent], outer_run(w), MSG_DONTWAIT | MSG_NOSIGNAL
+        )
+        if sent > 0:
+            w.out_sent += sent
+        elif errno == EAGAIN or errno == ENOBUFS or errno == ENOMEM:
+            w.out_stalled = STALLED_PACKET if w.out_packet[w.out_sent] else STALLED_RAW
+            return
+        elif errno == EINTR:
+            continue
+        elif w.out_packet[w.out_sent]:
+            packet_turn_raw(w, w.out_sent)
+        else:
+            # Unreachable, forbidden, too big for its path: this one packet, not the batch.
+            drop(w, SEND_FAILED)
+            w.out_sent += 1
+    for k in range(w.out_count):
+        frame_give(w, w.out_frames[k])
+    w.out_count = 0
+    w.out_sent = 0

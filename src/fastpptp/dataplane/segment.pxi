@@ -1,0 +1,149 @@
+# Super-packets from the inner port (virtio 1.2, 5.1.6.2): one TCP or UDP packet of up to 64 KiB that
+# the kernel left for us to cut, with only the pseudo-header in its checksum field.
+
+cdef enum:
+    VNET_NEEDS_CHECKSUM = 1
+    VNET_GSO_NONE = 0
+    VNET_GSO_TCPV4 = 1
+    VNET_GSO_TCPV6 = 4
+    VNET_GSO_UDP = 5
+    VNET_GSO_ECN = 0x80
+    TCP_FIN = 0x01
+    TCP_PSH = 0x08
+    TCP_ACK = 0x10
+    TCP_CWR = 0x80
+
+
+# All octets native; the header is not aligned, so it is copied.
+cdef struct vnet_header:
+    uint8_t flags
+    uint8_t gso_type
+    uint16_t header_length
+    uint16_t gso_size
+    uint16_t checksum_start
+    uint16_t checksum_offset
+
+
+cdef struct super_packet:
+    uint8_t *ip
+    uint32_t length
+    uint32_t transport           # offset of TCP or UDP
+    uint32_t headers             # octets of all headers
+    uint32_t size                # payload octets of each segment but the last
+    uint32_t handle
+    uint8_t tcp
+    uint8_t version
+
+
+cdef void transmit_offloaded(
+    worker *w, uint32_t frame, const uint8_t *header, uint32_t length
+) noexcept nogil:
+    """A packet behind its virtio header; what its frame did not hold was spilled. Takes the frame."""
+    cdef vnet_header vnet
+    cdef uint8_t *ip = frame_at(w, frame) + HEADROOM
+    cdef uint8_t *whole = w.inner.spill + FRAME_SIZE - FRAME_ROOM
+    memcpy(&vnet, header, VNET_HEADER)
+    if vnet.gso_type & ~VNET_GSO_ECN != VNET_GSO_NONE:
+        memcpy(whole, ip, length if length < FRAME_ROOM else FRAME_ROOM)
+        frame_give(w, frame)
+        cut(w, whole, length, &vnet)
+    elif length > FRAME_ROOM:
+        drop(w, INNER_TOO_BIG)
+        frame_give(w, frame)
+    else:
+        if vnet.flags & VNET_NEEDS_CHECKSUM:
+            complete_checksum(ip, length, &vnet)
+        transmit_inner(w, frame, ip, length)
+
+
+cdef void complete_checksum(uint8_t *ip, uint32_t length, vnet_header *vnet) noexcept nogil:
+    """The field holds the pseudo-header's sum already."""
+    cdef uint32_t start = vnet.checksum_start
+    if start + vnet.checksum_offset + 2 > length:
+        return
+    checksum_put(ip + start + vnet.checksum_offset, sum_add(ip + start, length - start, 0))
+
+
+cdef bint super_parse(super_packet *s, vnet_header *vnet) noexcept nogil:
+    """Lengths first; False for what we did not ask the kernel to send."""
+    cdef uint8_t kind = vnet.gso_type & ~VNET_GSO_ECN & 0xFF
+    s.tcp = kind == VNET_GSO_TCPV4 or kind == VNET_GSO_TCPV6
+    s.version = s.ip[0] >> 4
+    s.size = vnet.gso_size
+    s.transport = IPV6_HEADER if s.version == 6 else (s.ip[0] & 15) * 4
+    if not (s.tcp or kind == VNET_GSO_UDP) or s.size == 0 or vnet.checksum_start != s.transport:
+        return False
+    if s.length < s.transport + 20 or not inner_well_formed(s.ip, s.version, s.length):
+        return False
+    s.headers = s.transport + ((s.ip[s.transport + 12] >> 4) * 4 if s.tcp else 8)
+    return s.headers < s.length and s.headers + s.size <= FRAME_ROOM
+
+
+cdef void cut(worker *w, uint8_t *ip, uint32_t length, vnet_header *vnet) noexcept nogil:
+    """Send a super-packet as its segments."""
+    cdef super_packet s
+    cdef uint32_t at, part, frame
+    cdef uint8_t *piece
+    s.ip = ip
+    s.length = length
+    if not super_parse(&s, vnet):
+        drop(w, INNER_MALFORMED)
+        return
+    s.handle = route_find(&w.routes, ip + (24 if s.version == 6 else 16), s.version)
+    if s.handle == 0:
+        drop(w, INNER_UNKNOWN)
+        return
+    at = s.headers
+    while at < length:
+        part = s.size if length - at > s.size else length - at
+        frame = frame_take(w)
+        if frame == NO_FRAME_INDEX:
+            drop(w, NO_FRAME)
+            return
+        piece = frame_at(w, frame) + HEADROOM
+        cut_one(&s, piece, at, part)
+        if (s.handle & 0xFFFF) % w.workers != w.index:
+            hand_over(w, s.handle, frame, piece, s.headers + part)
+        else:
+            transmit_to(w, call_find(w, s.handle), frame, piece, s.headers + part)
+        at += part
+
+
+cdef void cut_one(super_packet *s, uint8_t *piece, uint32_t at, uint32_t part) noexcept nogil:
+    """Write the segment whose payload begins at `at`: lengths, identification, sequence, flags, checksums."""
+    cdef uint32_t length = s.headers + part
+    cdef uint32_t number = (at - s.headers) // s.size
+    cdef uint8_t *transport = piece + s.transport
+    cdef uint64_t total
+    memcpy(piece, s.ip, s.headers)
+    total = sum_copy(piece + s.headers, s.ip + at, part)
+    if s.version == 4:
+        put16(piece + 2, length)
+        put16(piece + 4, get16(s.ip + 4) + number)
+        ip_checksum(piece)
+    else:
+        put16(piece + 4, length - IPV6_HEADER)
+    if s.tcp:
+        put32(transport + 4, get32(transport + 4) + at - s.headers)
+        if at + part < s.length:
+            transport[13] &= ~(TCP_FIN | TCP_PSH) & 0xFF
+        if number:
+            transport[13] &= ~TCP_CWR & 0xFF
+        transport_checksum(piece, s, length, 16, total)
+    else:
+        put16(transport + 4, 8 + part)
+        transport_checksum(piece, s, length, 6, total)
+
+
+cdef inline void transport_checksum(
+    uint8_t *ip, super_packet *s, uint32_t length, uint32_t offset, uint64_t total
+) noexcept nogil:
+    """The checksum of one segment; `total` is its payload's sum."""
+    cdef uint32_t protocol = PROTOCOL_TCP if s.tcp else PROTOCOL_UDP
+    cdef uint8_t *field = ip + s.transport + offset
+    field[0] = 0
+    field[1] = 0
+    total += pseudo_sum(ip, length - s.transport, protocol)
+    checksum_put(field, sum_words(ip + s.transport, s.headers - s.transport, total))
+    if not s.tcp and field[0] == 0 and field[1] == 0:
+        put16(field, 0xFFFF)

@@ -1,0 +1,130 @@
+# What one worker owns. Nothing in it is shared, but for the rings' far ends and the arenas, of which
+# each worker touches only its own calls.
+
+cdef enum:
+    MAX_WORKERS = 64
+    RX_BATCH = 64                # packets of one recvmmsg
+    READY_MAX = 512              # with what they release
+    READY_FULL = 352             # READY_MAX - RX_BATCH - the largest reorder hold, and some
+    REORDER_MAX = 64
+    OUT_BATCH = 512
+    OUT_RESERVE = 80             # what one read from the inner port may add, and replies
+    ACK_LIST = 1024
+    CONTROL_SPACE = 64
+
+cdef enum:
+    PACKET_NEW
+    PACKET_DROPPED
+    PACKET_KEPT
+    PACKET_ENCRYPTED
+    PACKET_INNER
+
+cdef enum:
+    EVENT_FIRST_GRE = 1
+    EVENT_PEER_SILENT = 2
+    EVENT_IDLE = 4
+    EVENT_RESYNC_FAILED = 8
+    EVENT_PARK_EXPIRED = 16
+    EVENT_CLOSED = 32
+
+cdef enum:
+    FLOW_LOCAL = 1
+    FLOW_PEER = 2
+
+
+# A payload on its way in. `data` is the PPP frame, then what is inside it.
+cdef struct packet:
+    call_state *call
+    const uint8_t *data
+    uint8_t *inner
+    uint32_t frame
+    uint32_t plain_frame         # where MPPE decrypts to: the ciphertext stays for another try
+    uint32_t length
+    uint32_t inner_length
+    uint32_t sequence
+    uint32_t gap                 # numbers given up in front of it
+    uint16_t header              # MPPE's
+    uint8_t state
+    uint8_t unproven             # its sequence number is not believed yet
+
+
+cdef struct mppe_snapshot:
+    mppe_state key
+    uint32_t handle
+    uint32_t sequence
+
+
+cdef union outer_name:
+    sockaddr_in internet
+    sockaddr_ll link
+
+
+cdef struct worker:
+    uint32_t index
+    uint32_t workers
+    uint32_t inner_mtu
+    int outer_fd
+    int packet_fd                # sends to next hops that are known; -1 = none
+    int inner_fd
+    int epoll_fd
+    int wake_fd
+    int notify_fd
+    int side_fd                  # inner packets that other workers read for us
+    int side_out[64]             # MAX_WORKERS: the other workers' side doors
+    uint8_t outer_named          # a raw socket: destinations and sources are given with each packet
+    uint8_t vnet_header
+    uint8_t notify
+    uint8_t out_stalled          # which socket is full, 0 = none
+    uint16_t identification      # of the last IPv4 header that we wrote
+    uint8_t watches_output
+    uint32_t sleeping
+    uint32_t stop
+    uint32_t spin_microseconds
+    uint64_t now                 # ms
+    # Arenas.
+    call_state *calls
+    call_stats *rows
+    uint64_t *drops
+    uint32_t *event_bits
+    # Frames.
+    uint8_t *frames
+    frame_note *notes
+    uint32_t *free
+    uint32_t free_count
+    uint32_t frame_count
+    # Receiving.
+    uint32_t rx_frames[64]       # RX_BATCH
+    iovec rx_vectors[64]
+    mmsghdr rx_messages[64]
+    packet ready[512]            # READY_MAX
+    uint32_t ready_count
+    # MPPE.
+    mppe_engine *engine
+    mppe_job jobs[1024]          # READY_MAX + OUT_BATCH
+    uint32_t job_count
+    mppe_snapshot snapshots[512]
+    uint32_t snapshot_count
+    mppe_state trial
+    # Sending.
+    uint32_t out_frames[512]     # OUT_BATCH
+    iovec out_vectors[512]
+    outer_name out_names[512]
+    uint8_t out_packet[512]      # goes by the packet socket
+    uint8_t out_controls[512][64]
+    mmsghdr out_messages[512]
+    uint32_t out_count
+    uint32_t out_sent
+    uint32_t acks[1024]          # ACK_LIST: handles of calls with something to acknowledge
+    uint32_t ack_count
+    # Timers.
+    uint32_t wheel[16384]        # WHEEL_SLOTS
+    uint64_t wheel_used[256]
+    uint64_t wheel_now
+    uint64_t icmp_refilled
+    uint32_t icmp_tokens
+    # Python.
+    ring commands
+    ring punts
+    event_list *events
+    route_table routes
+    inner_port inner
