@@ -1,0 +1,150 @@
+"""What the SessionManager wants done. Plain data; server/runtime.py carries it out, in order.
+
+A token in an effect is answered with SessionManager.complete(token, result, now).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address
+from typing import TypeAlias
+
+from fastpptp.addresses.grant import AddressGrant as AddressGrant
+from fastpptp.events.catalogue import Occurrence
+from fastpptp.ports import CallPolicy, CallSpec
+from fastpptp.ppp.auth.types import AuthMethod, Credential
+
+
+@dataclass(frozen=True, slots=True)
+class SendControl:
+    """Write to a control connection."""
+
+    connection: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class CloseControl:
+    """Close a control connection once what was written is out."""
+
+    connection: int
+
+
+@dataclass(frozen=True, slots=True)
+class OpenCall:
+    handle: int
+    spec: CallSpec
+
+
+@dataclass(frozen=True, slots=True)
+class CloseCall:
+    handle: int
+
+
+@dataclass(frozen=True, slots=True)
+class SetPolicy:
+    handle: int
+    policy: CallPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class ArmKeys:
+    handle: int
+    direction: int
+    start_key: bytes = field(repr=False)
+    bits: int
+    stateless: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DropKeys:
+    handle: int
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """Open or close a call's gate for one IP version."""
+
+    handle: int
+    version: int
+    opened: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OwnLcp:
+    handle: int
+    owned: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Inject:
+    handle: int
+    frame: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ControlDone:
+    handle: int
+
+
+@dataclass(frozen=True, slots=True)
+class Authenticate:
+    """Hold a credential against the users. Answer: AuthResult, its identity an aaa.Identity."""
+
+    token: int
+    session: int
+    peer: IPv4Address
+    method: AuthMethod
+    name: str
+    credential: Credential
+
+
+@dataclass(frozen=True, slots=True)
+class Logout:
+    """Give back the login claim that an accepted Authenticate took."""
+
+    identity: object
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Find an address. Answer: AddressGrant, or None where no method has one."""
+
+    token: int
+    session: int
+    identity: object
+    requested: IPv4Address | None
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Give back what a Lease granted."""
+
+    grant: AddressGrant
+
+
+@dataclass(frozen=True, slots=True)
+class Emit:
+    """Record an event."""
+
+    occurrence: Occurrence
+
+
+Effect: TypeAlias = (
+    SendControl
+    | CloseControl
+    | OpenCall
+    | CloseCall
+    | SetPolicy
+    | ArmKeys
+    | DropKeys
+    | Gate
+    | OwnLcp
+    | Inject
+    | ControlDone
+    | Authenticate
+    | Logout
+    | Lease
+    | Release
+    | Emit
+)

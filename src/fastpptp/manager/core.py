@@ -1,0 +1,596 @@
+"""The SessionManager: control connections and sessions of one headend, without any I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from enum import Enum, auto
+from ipaddress import IPv4Address
+from types import MappingProxyType
+from typing import ClassVar
+
+from fastpptp.addresses.grant import AddressGrant
+from fastpptp.effects import CloseControl, Effect, Emit, Logout, Release, SendControl
+from fastpptp.events.catalogue import Occurrence, occur
+from fastpptp.manager.accounting import CallCounters, Departure, Statistics
+from fastpptp.manager.admission import Admission, Limits
+from fastpptp.manager.call_ids import CallIds
+from fastpptp.manager.headend import TOKEN_BITS, HeadendSession
+from fastpptp.manager.timers import TimerQueue
+from fastpptp.manager.translate import call_spec, control_config, first_policy, link_config
+from fastpptp.manager.tunnel import Tunnel, complaint, disconnect_result, start_result
+from fastpptp.ports import CallEvent
+from fastpptp.ppp.auth.types import Accept
+from fastpptp.pptp import (
+    Call,
+    ControlConnection,
+    GeneralError,
+    OutgoingCallResult,
+    Role,
+    StopReason,
+)
+from fastpptp.pptp.events import (
+    CallConnected,
+    CallEnded,
+    CallRequested,
+    ControlEnd,
+    ControlEnded,
+    ControlEstablished,
+    ControlEvent,
+    MessageTrace,
+    WanError,
+)
+from fastpptp.session import SessionState, SessionView, TerminateCause
+from fastpptp.settings.resolve import PolicySnapshot
+
+# How long the dataplane may take to hand over final counters before the session is accounted
+# without them, and how long the answer to a void request is waited for. Seconds.
+CLOSED_WAIT = 5.0
+VOID_WAIT = 600.0
+
+# Told to the peer in OCRP; nothing depends on it.
+CONNECT_SPEED = 100_000_000
+
+
+class Timer(Enum):
+    """What a deadline is for. The key beside it is a connection, session, handle or token."""
+
+    CONTROL = auto()
+    TUNNEL_IDLE = auto()
+    LINK = auto()
+    NO_GRE = auto()
+    CONNECT_TIME = auto()
+    CLOSED = auto()
+    VOID = auto()
+
+
+class SessionManager:
+    """Admission, limits, logins, terminate, update. Methods return effects, in order.
+
+    `connection` is the caller's number for a TCP connection, never used twice; `rng` gives
+    random octets; `now` is monotonic seconds. Nothing a peer does raises.
+    """
+
+    def __init__(
+        self,
+        policy: PolicySnapshot,
+        *,
+        rng: Callable[[int], bytes],
+        host_name: str = "fastpptp",
+        limits: Limits | None = None,
+    ) -> None:
+        self._rng = rng
+        self._host_name = host_name
+        self._follow(policy)
+        self._ids = CallIds(rng)
+        self._timers: TimerQueue[tuple[Timer, int]] = TimerQueue()
+        self._tunnels: dict[int, Tunnel] = {}
+        self._sessions: dict[int, HeadendSession] = {}
+        self._handles: dict[int, HeadendSession] = {}
+        self._departures: dict[int, Departure] = {}
+        # Tokens whose late answers are to be given back; each is its own subject.
+        self._void: dict[int, int] = {}
+        self._admission = Admission(limits or Limits())
+        self._statistics = Statistics()
+        self._last_session = 0
+        self._stopping = False
+
+    # What the administrator asks.
+
+    @property
+    def policy(self) -> PolicySnapshot:
+        return self._policy
+
+    def sessions(self) -> Iterator[SessionView]:
+        """Every session, oldest first."""
+        return (session.view() for session in self._sessions.values())
+
+    def session(self, session_id: int) -> SessionView | None:
+        found = self._sessions.get(session_id)
+        return found.view() if found else None
+
+    def statistics(self) -> Statistics:
+        """A copy of the counters."""
+        return replace(
+            self._statistics,
+            handshakes=self._admission.handshakes.total,
+            half_open=self._admission.half_open.total,
+        )
+
+    def holdings(self) -> dict[str, int]:
+        """What is held now, by name: whoever has gone must have left nothing of it."""
+        return {
+            "connections": len(self._tunnels),
+            "sessions": len(self._sessions),
+            "closing_calls": len(self._departures),
+            "call_ids": self._ids.in_use,
+            "void_requests": len(self._void),
+            "deadlines": len(self._timers),
+            "sources": len(self._admission.half_open) + len(self._admission.handshakes),
+        }
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is left: no connection, session, call being closed or open request."""
+        return not (self._tunnels or self._sessions or self._departures or self._void)
+
+    def get_timer(self) -> float | None:
+        """When handle_timer() wants to be called."""
+        return self._timers.next()
+
+    # Control connections.
+
+    def connection_made(
+        self, connection: int, local: IPv4Address, peer: IPv4Address, now: float
+    ) -> list[Effect]:
+        if self._stopping:
+            return [CloseControl(connection)]
+        refusal = self._admission.connection(peer)
+        if refusal is not None:
+            self._statistics.refused_tunnels += 1
+            return [*self._tell_seldom(refusal, now), CloseControl(connection)]
+        control = ControlConnection(
+            Role.PAC, self._control_config, now=now, local_address=local, peer_address=peer
+        )
+        tunnel = Tunnel(connection, control, local, peer)
+        tunnel.refusal = self._admission.tunnel(self._policy, peer)
+        self._tunnels[connection] = tunnel
+        self._admission.half_open.add(peer)
+        if tunnel.refusal is None:
+            self._admission.tunnels += 1
+        else:
+            control.refuse(now, *start_result(tunnel.refusal))
+        return self._control(tunnel, [], now)
+
+    def data_received(self, connection: int, data: bytes, now: float) -> list[Effect]:
+        tunnel = self._tunnels.get(connection)
+        if tunnel is None:
+            return []
+        self._statistics.control_received_octets += len(data)
+        return self._control(tunnel, tunnel.control.receive_data(data, now), now)
+
+    def connection_lost(self, connection: int, now: float) -> list[Effect]:
+        """The TCP connection is gone, or its peer has sent all that it will send."""
+        tunnel = self._tunnels.get(connection)
+        if tunnel is None:
+            return []
+        return self._control(tunnel, tunnel.control.receive_eof(now), now)
+
+    # The dataplane.
+
+    def frame_received(self, handle: int, frame: bytes, now: float) -> list[Effect]:
+        """A punted control frame of a call."""
+        session = self._handles.get(handle)
+        if session is None:
+            return []
+        self._gre_seen(session)
+        return self._settle(session, session.frame_received(frame, now), now)
+
+    def call_event(self, handle: int, bits: int, now: float) -> list[Effect]:
+        """Bits of ports.CallEvent, but CLOSED: that is call_closed()."""
+        effects: list[Effect] = []
+        for bit, name in self._CALL_EVENTS.items():
+            session = self._handles.get(handle)
+            if session is not None and bits & bit:
+                effects += getattr(self, name)(session, now)
+        return effects
+
+    def call_closed(self, handle: int, counters: CallCounters, now: float) -> list[Effect]:
+        """The dataplane closed the call: its counters are final and its Call-ID is free."""
+        departure = self._departures.pop(handle, None)
+        if departure is None:
+            return []
+        self._timers.cancel((Timer.CLOSED, handle))
+        self._ids.free(handle)
+        return _emit(departure.account(counters))
+
+    # Answers, time, the administrator.
+
+    def complete(self, token: int, result: object, now: float) -> list[Effect]:
+        """The answer to an Authenticate or Lease. One that came too late is given back."""
+        if token in self._void:
+            del self._void[token]
+            self._timers.cancel((Timer.VOID, token))
+            return _give_back(result)
+        session = self._sessions.get(token >> TOKEN_BITS)
+        if session is None or token not in session.pending:
+            return []
+        return self._settle(session, session.complete(token, result, now), now)
+
+    def handle_timer(self, now: float) -> list[Effect]:
+        effects: list[Effect] = []
+        for kind, key in self._timers.due(now):
+            table, name = self._TIMERS[kind]
+            # What one deadline does may end what another is for.
+            subject = getattr(self, table).get(key)
+            if subject is not None:
+                effects += getattr(self, name)(subject, now)
+        return effects
+
+    def terminate(self, session_id: int, cause: TerminateCause, now: float) -> list[Effect]:
+        """End a session in order: LCP Terminate, then the call."""
+        session = self._sessions.get(session_id)
+        if session is None:
+            return []
+        return self._settle(session, session.terminate(cause, now), now)
+
+    def terminate_all(self, cause: TerminateCause, now: float) -> list[Effect]:
+        effects: list[Effect] = []
+        for session_id in list(self._sessions):
+            effects += self.terminate(session_id, cause, now)
+        return effects
+
+    def update(self, policy: PolicySnapshot, now: float) -> list[Effect]:
+        """Follow another policy: what it forbids ends, the rest holds from the next session."""
+        self._follow(policy)
+        if not policy.pptp.enabled:
+            return self._close_all(TerminateCause.ADMIN_RESET, now)
+        effects: list[Effect] = []
+        for session in list(self._sessions.values()):
+            if session.account is not None and policy.user(session.account) is None:
+                effects += self.terminate(session.id, TerminateCause.ADMIN_RESET, now)
+        return effects
+
+    def shutdown(self, now: float) -> list[Effect]:
+        """Tell every peer, and let no one in any more. `idle` turns true when all have answered."""
+        self._stopping = True
+        return self._close_all(TerminateCause.ADMIN_REBOOT, now)
+
+    def _follow(self, policy: PolicySnapshot) -> None:
+        """Sessions share what is the same for all that begin under one policy."""
+        self._policy = policy
+        self._control_config = control_config(policy, self._host_name)
+        self._link_config = link_config(policy, self._host_name)
+        self._first_policy = first_policy(policy)
+
+    def _close_all(self, cause: TerminateCause, now: float) -> list[Effect]:
+        """Everything at once: LCP Terminate-Request, Call-Disconnect-Notify, Stop-CC-Request."""
+        effects: list[Effect] = []
+        for tunnel in list(self._tunnels.values()):
+            for session in list(tunnel.sessions.values()):
+                effects += session.terminate(cause, now)
+                effects += self._finish(session, cause, now)
+            effects += self._stop(tunnel, now)
+        return effects
+
+    # Control events.
+
+    def _control(self, tunnel: Tunnel, events: Sequence[ControlEvent], now: float) -> list[Effect]:
+        """Carry out what a control connection says, send what it wants sent, mind its timer."""
+        effects: list[Effect] = []
+        for place, event in enumerate(events):
+            name = self._CONTROL_EVENTS.get(type(event))
+            if name is not None:
+                effects += getattr(self, name)(tunnel, event, events[place + 1 :], now)
+        if tunnel.connection in self._tunnels:
+            effects += self._flush(tunnel)
+            self._timers.set((Timer.CONTROL, tunnel.connection), tunnel.control.get_timer())
+        return effects
+
+    def _flush(self, tunnel: Tunnel) -> list[Effect]:
+        data = tunnel.control.data_to_send()
+        self._statistics.control_sent_octets += len(data)
+        return [SendControl(tunnel.connection, data)] if data else []
+
+    def _control_established(
+        self, tunnel: Tunnel, event: ControlEstablished, later: Sequence[ControlEvent], now: float
+    ) -> list[Effect]:
+        tunnel.info = event.peer
+        self._admission.half_open.remove(tunnel.peer)
+        self._statistics.tunnel_started()
+        self._mind_idle(tunnel, now)
+        return [Emit(occur("PPTP", 47, peer=tunnel.peer))]
+
+    def _control_ended(
+        self, tunnel: Tunnel, event: ControlEnded, later: Sequence[ControlEvent], now: float
+    ) -> list[Effect]:
+        effects = self._flush(tunnel)
+        del self._tunnels[tunnel.connection]
+        for kind in (Timer.CONTROL, Timer.TUNNEL_IDLE):
+            self._timers.cancel((kind, tunnel.connection))
+        effects += _emit(complaint(event, tunnel.peer, tunnel.control.config))
+        if tunnel.refusal is None:
+            self._admission.tunnels -= 1
+        elif event.end is ControlEnd.REFUSED_LOCAL:
+            self._statistics.refused_tunnels += 1
+            effects += self._tell_seldom(tunnel.refusal, now)
+        if tunnel.established:
+            self._statistics.active_tunnels -= 1
+            effects.append(Emit(tunnel.closed(event)))
+        else:
+            self._admission.half_open.remove(tunnel.peer)
+        return [*effects, CloseControl(tunnel.connection)]
+
+    def _call_requested(
+        self, tunnel: Tunnel, event: CallRequested, later: Sequence[ControlEvent], now: float
+    ) -> list[Effect]:
+        call = event.call
+        if call.ended:  # given up in the same segment
+            return []
+        refusal = self._admission.session(self._policy, tunnel.peer, len(tunnel.sessions))
+        handle = self._ids.take() if refusal is None and not self._stopping else None
+        if handle is None:
+            self._statistics.refused_sessions += 1
+            refusal = refusal or occur("PPTP", 102, peer=tunnel.peer)
+            answer = tunnel.control.refuse_call(
+                call, now, result=OutgoingCallResult.GENERAL_ERROR, error=GeneralError.NO_RESOURCE
+            )
+            return [*self._tell_seldom(refusal, now), *self._control(tunnel, answer, now)]
+        self._begin(tunnel, call, handle, now)
+        pptp = self._policy.pptp
+        answer = tunnel.control.answer_call(
+            call,
+            handle & 0xFFFF,
+            now,
+            connect_speed=CONNECT_SPEED,
+            receive_window=pptp.packet_window_size,
+            processing_delay=pptp.packet_processing_delay,
+        )
+        return self._control(tunnel, answer, now)
+
+    def _begin(self, tunnel: Tunnel, call: Call, handle: int, now: float) -> None:
+        self._last_session += 1
+        session = HeadendSession(
+            self._last_session,
+            handle,
+            call,
+            self._link_config,
+            self._first_policy,
+            connection=tunnel.connection,
+            local=tunnel.local,
+            peer=tunnel.peer,
+            base=self._policy.base,
+            rng=self._rng,
+            now=now,
+            client_type=tunnel.info.vendor_name if tunnel.info else "",
+        )
+        tunnel.sessions[handle & 0xFFFF] = session
+        self._sessions[session.id] = self._handles[handle] = session
+        self._admission.handshakes.add(tunnel.peer)
+        self._timers.cancel((Timer.TUNNEL_IDLE, tunnel.connection))
+
+    def _call_connected(
+        self, tunnel: Tunnel, event: CallConnected, later: Sequence[ControlEvent], now: float
+    ) -> list[Effect]:
+        session = tunnel.sessions[event.call.local_call_id]
+        spec = call_spec(self._policy, event.call, tunnel.local, tunnel.peer)
+        self._statistics.session_started()
+        deadline = now + self._policy.system.no_gre_warning
+        self._timers.set((Timer.NO_GRE, session.id), deadline)
+        effects = session.attach(spec)
+        # The peer must know our Call ID before the first GRE packet reaches it.
+        effects += self._flush(tunnel)
+        effects.append(Emit(occur("PPTP", 42, peer=tunnel.peer)))
+        return effects + self._settle(session, session.start(now), now)
+
+    def _call_ended(
+        self, tunnel: Tunnel, event: CallEnded, later: Sequence[ControlEvent], now: float
+    ) -> list[Effect]:
+        session = tunnel.sessions.get(event.call.local_call_id)
+        if session is None or session.call is not event.call:
+            return []
+        return self._finish(session, tunnel.call_cause(event, later), now)
+
+    def _wan_error(
+        self, tunnel: Tunnel, event: WanError, later: Sequence[ControlEvent], now: float
+    ) -> list[Effect]:
+        occurrence = occur(
+            "PPTP",
+            115,
+            peer=tunnel.peer,
+            crc_errors=event.crc_errors,
+            framing_errors=event.framing_errors,
+            hardware_overruns=event.hardware_overruns,
+            buffer_overruns=event.buffer_overruns,
+            timeout_errors=event.timeout_errors,
+            alignment_errors=event.alignment_errors,
+        )
+        return self._tell_seldom(occurrence, now)
+
+    def _message_trace(
+        self, tunnel: Tunnel, event: MessageTrace, later: Sequence[ControlEvent], now: float
+    ) -> list[Effect]:
+        text = f"[{tunnel.peer}] {'sent' if event.sent else 'rcvd'} {event.text}"
+        return [Emit(occur("PPTPDECODE", 100, peer=tunnel.peer, text=text))]
+
+    # Sessions.
+
+    def _settle(self, session: HeadendSession, effects: list[Effect], now: float) -> list[Effect]:
+        """After anything was done to a session: its end, its timers, the count of handshakes."""
+        self._keep_void(session, now)
+        if session.ended:
+            return effects + self._hang_up(session, now)
+        if session.state is SessionState.UP:
+            self._out_of_handshake(session)
+        self._timers.set((Timer.LINK, session.id), session.get_timer())
+        self._timers.set((Timer.CONNECT_TIME, session.id), session.connect_deadline)
+        return effects
+
+    def _hang_up(self, session: HeadendSession, now: float) -> list[Effect]:
+        """The Link is dead: so is the call."""
+        tunnel = self._tunnels[session.connection]
+        cause = session.cause or TerminateCause.NAS_ERROR
+        effects = self._finish(session, cause, now)
+        result, error = disconnect_result(cause)
+        ended = tunnel.control.end_call(session.call, now, result=result, error=error)
+        return effects + self._control(tunnel, ended, now)
+
+    def _finish(self, session: HeadendSession, cause: TerminateCause, now: float) -> list[Effect]:
+        """The call is over: give back all that the session holds, and account for it."""
+        effects = session.carrier_lost(cause, now)
+        effects += session.give_back()
+        self._keep_void(session, now)
+        self._out_of_handshake(session)
+        self._forget(session)
+        self._statistics.active_sessions -= 1
+        self._departures[session.handle] = session.departure(now)
+        self._timers.set((Timer.CLOSED, session.handle), now + CLOSED_WAIT)
+        effects += session.detach()
+        effects.append(Emit(session.closed()))
+        self._mind_idle(self._tunnels[session.connection], now)
+        return effects
+
+    def _forget(self, session: HeadendSession) -> None:
+        del self._sessions[session.id]
+        del self._handles[session.handle]
+        del self._tunnels[session.connection].sessions[session.handle & 0xFFFF]
+        for kind in (Timer.LINK, Timer.NO_GRE, Timer.CONNECT_TIME):
+            self._timers.cancel((kind, session.id))
+
+    def _keep_void(self, session: HeadendSession, now: float) -> None:
+        """Remember what was asked in vain, so that a late answer is given back, once."""
+        for token in session.take_void():
+            self._void[token] = token
+            self._timers.set((Timer.VOID, token), now + VOID_WAIT)
+
+    def _out_of_handshake(self, session: HeadendSession) -> None:
+        if session.handshaking:
+            session.handshaking = False
+            self._admission.handshakes.remove(session.peer)
+
+    def _gre_seen(self, session: HeadendSession) -> None:
+        if not session.gre_seen:
+            session.gre_seen = True
+            self._timers.cancel((Timer.NO_GRE, session.id))
+
+    def _mind_idle(self, tunnel: Tunnel, now: float) -> None:
+        """Maximum Tunnel Idle Time runs while an established tunnel has no session."""
+        if tunnel.established and not tunnel.sessions and not tunnel.stopping:
+            deadline = now + self._policy.pptp.maximum_tunnel_idle_time
+            self._timers.set((Timer.TUNNEL_IDLE, tunnel.connection), deadline)
+
+    def _stop(self, tunnel: Tunnel, now: float) -> list[Effect]:
+        if tunnel.stopping:
+            return []
+        tunnel.stopping = True
+        self._timers.cancel((Timer.TUNNEL_IDLE, tunnel.connection))
+        reason = StopReason.STOP_LOCAL_SHUTDOWN if self._stopping else StopReason.NONE
+        return self._control(tunnel, tunnel.control.stop(now, reason), now)
+
+    def _tell_seldom(self, occurrence: Occurrence, now: float) -> list[Effect]:
+        return [Emit(occurrence)] if self._admission.worth_telling(occurrence, now) else []
+
+    # What the dataplane tells of a call.
+
+    def _first_gre(self, session: HeadendSession, now: float) -> list[Effect]:
+        self._gre_seen(session)
+        return []
+
+    def _peer_silent(self, session: HeadendSession, now: float) -> list[Effect]:
+        effects: list[Effect] = [session.tell("PPP", 102)]
+        effects += session.carrier_lost(TerminateCause.LOST_CARRIER, now)
+        return self._settle(session, effects, now)
+
+    def _idle(self, session: HeadendSession, now: float) -> list[Effect]:
+        if session.state is SessionState.CLOSING:
+            return []
+        minutes = session.effective.idle_timeout
+        told: list[Effect] = [session.tell("PPP", 100, minutes=minutes)]
+        return told + self.terminate(session.id, TerminateCause.IDLE_TIMEOUT, now)
+
+    def _resync_failed(self, session: HeadendSession, now: float) -> list[Effect]:
+        effects: list[Effect] = [session.tell("PPP", 110)]
+        return self._settle(session, effects + session.renegotiate_ccp(now), now)
+
+    def _park_expired(self, session: HeadendSession, now: float) -> list[Effect]:
+        return [session.tell("PPP", 113)]
+
+    # Timers.
+
+    def _control_timer(self, tunnel: Tunnel, now: float) -> list[Effect]:
+        return self._control(tunnel, tunnel.control.handle_timer(now), now)
+
+    def _tunnel_idle_timer(self, tunnel: Tunnel, now: float) -> list[Effect]:
+        seconds = self._policy.pptp.maximum_tunnel_idle_time
+        told = occur("PPTP", 120, peer=tunnel.peer, seconds=seconds)
+        return [Emit(told), *self._stop(tunnel, now)]
+
+    def _link_timer(self, session: HeadendSession, now: float) -> list[Effect]:
+        return self._settle(session, session.handle_timer(now), now)
+
+    def _no_gre_timer(self, session: HeadendSession, now: float) -> list[Effect]:
+        told = occur(
+            "PPTP",
+            114,
+            peer=session.peer,
+            seconds=self._policy.system.no_gre_warning,
+            local_call_id=session.handle & 0xFFFF,
+        )
+        return [Emit(told)]
+
+    def _connect_time_timer(self, session: HeadendSession, now: float) -> list[Effect]:
+        minutes = session.effective.maximum_connect_time
+        told: list[Effect] = [session.tell("PPP", 101, minutes=minutes)]
+        return told + self.terminate(session.id, TerminateCause.SESSION_TIMEOUT, now)
+
+    def _closed_timer(self, departure: Departure, now: float) -> list[Effect]:
+        """Final counters are late: account without; the Call-ID stays taken until they come."""
+        return _emit(departure.account(CallCounters()))
+
+    def _void_timer(self, token: int, now: float) -> list[Effect]:
+        del self._void[token]
+        return []
+
+    _CONTROL_EVENTS: ClassVar[Mapping[type, str]] = MappingProxyType(
+        {
+            ControlEstablished: "_control_established",
+            ControlEnded: "_control_ended",
+            CallRequested: "_call_requested",
+            CallConnected: "_call_connected",
+            CallEnded: "_call_ended",
+            WanError: "_wan_error",
+            MessageTrace: "_message_trace",
+        }
+    )
+    _CALL_EVENTS: ClassVar[Mapping[CallEvent, str]] = MappingProxyType(
+        {
+            CallEvent.FIRST_GRE: "_first_gre",
+            CallEvent.PARK_EXPIRED: "_park_expired",
+            CallEvent.RESYNC_FAILED: "_resync_failed",
+            CallEvent.PEER_SILENT: "_peer_silent",
+            CallEvent.IDLE: "_idle",
+        }
+    )
+    # Where the subject of each deadline is found, and what is done with it.
+    _TIMERS: ClassVar[Mapping[Timer, tuple[str, str]]] = MappingProxyType(
+        {
+            Timer.CONTROL: ("_tunnels", "_control_timer"),
+            Timer.TUNNEL_IDLE: ("_tunnels", "_tunnel_idle_timer"),
+            Timer.LINK: ("_sessions", "_link_timer"),
+            Timer.NO_GRE: ("_sessions", "_no_gre_timer"),
+            Timer.CONNECT_TIME: ("_sessions", "_connect_time_timer"),
+            Timer.CLOSED: ("_departures", "_closed_timer"),
+            Timer.VOID: ("_void", "_void_timer"),
+        }
+    )
+
+
+def _emit(occurrence: Occurrence | None) -> list[Effect]:
+    return [] if occurrence is None else [Emit(occurrence)]
+
+
+def _give_back(result: object) -> list[Effect]:
+    """Undo what an answer claimed that nobody wants any more."""
+    if isinstance(result, Accept) and result.identity is not None:
+        return [Logout(result.identity)]
+    return [Release(result)] if isinstance(result, AddressGrant) else []

@@ -1,0 +1,390 @@
+"""The headend's Session: logins, leases, and the log's words for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+from types import MappingProxyType
+from typing import Any, ClassVar
+
+from fastpptp.aaa import Identity
+from fastpptp.addresses.grant import AddressGrant
+from fastpptp.effects import (
+    Authenticate,
+    Effect,
+    Emit,
+    Lease,
+    Logout,
+    Release,
+)
+from fastpptp.errors import LocalProtocolError
+from fastpptp.events.catalogue import Occurrence, occur
+from fastpptp.manager.accounting import Departure
+from fastpptp.manager.translate import address_answer, mppe_policy, user_policy
+from fastpptp.ports import CallPolicy
+from fastpptp.ppp.auth.types import Accept, AuthMethod, AuthResult, Reject
+from fastpptp.ppp.config import LinkConfig
+from fastpptp.ppp.events import (
+    AddressRequest,
+    Authenticated,
+    AuthRequest,
+    EncryptionUp,
+    FrameTrace,
+    IpUp,
+    Ipv6Up,
+    LcpClosed,
+    LinkEnd,
+    LinkEnded,
+    PeerIdentified,
+    TokenVoid,
+)
+from fastpptp.pptp import Call
+from fastpptp.session import Session, SessionState, SessionView, TerminateCause
+from fastpptp.session.plain import plain
+from fastpptp.settings.resolve import Effective
+
+# A token of the manager is the session's id above the Link's own token.
+TOKEN_BITS = 32
+
+# Ends that tell nothing beyond their cause.
+_SELF_EVIDENT = frozenset(
+    {
+        LinkEnd.LOCAL,
+        LinkEnd.PEER_TERMINATED,
+        LinkEnd.LOWER_LAYER_DOWN,
+        LinkEnd.AUTHENTICATION_FAILED,
+    }
+)
+
+# The event that names the end, for those whose only field is the user.
+_END_EVENTS: Mapping[LinkEnd, int] = MappingProxyType(
+    {
+        LinkEnd.AUTHENTICATION_NOT_ALLOWED: 12,
+        LinkEnd.NO_COMMON_AUTHENTICATION: 12,
+        LinkEnd.ENCRYPTION_REQUIRED: 6,
+        LinkEnd.PEER_SILENT: 102,
+        LinkEnd.LOOPBACK: 103,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Anonymous:
+    """Who asks for an address when nobody had to say who they are (addresses' Claimant)."""
+
+    effective: Effective
+    user: str = ""
+    address: IPv4Address | None = None
+
+
+class HeadendSession(Session):
+    """A session that lets a peer in. `peer` and `local` are the control connection's addresses."""
+
+    __slots__ = (
+        "_pending",
+        "_void",
+        "account",
+        "client_type",
+        "connection",
+        "effective",
+        "grant",
+        "gre_seen",
+        "group",
+        "handshaking",
+        "identity",
+        "local",
+        "login_at",
+        "peer",
+    )
+
+    _HANDLERS: ClassVar[Mapping[type, str]] = MappingProxyType(
+        {
+            **Session._HANDLERS,
+            AuthRequest: "_auth_request",
+            AddressRequest: "_address_request",
+            TokenVoid: "_token_void",
+            PeerIdentified: "_peer_identified",
+            FrameTrace: "_frame_trace",
+        }
+    )
+
+    def __init__(
+        self,
+        session_id: int,
+        handle: int,
+        call: Call,
+        link_config: LinkConfig,
+        policy: CallPolicy,
+        *,
+        connection: int,
+        local: IPv4Address,
+        peer: IPv4Address,
+        base: Effective,
+        rng: Callable[[int], bytes],
+        now: float,
+        identity: Identity | None = None,
+        grant: AddressGrant | None = None,
+        client_type: str = "",
+    ) -> None:
+        super().__init__(session_id, handle, call, link_config, policy, rng=rng, now=now)
+        self.connection = connection
+        self.local = local
+        self.peer = peer
+        # A restored session brings its claim and its lease.
+        self.effective = identity.effective if identity else base
+        self.identity = identity
+        self.grant = grant
+        self.client_type = client_type
+        self.group: str | None = None
+        self.login_at: float | None = None
+        # Who logged in first; a renegotiated link may not become somebody else.
+        self.account: str | None = None
+        self.gre_seen = False
+        self.handshaking = True
+        self._pending: dict[int, str] = {}
+        self._void: list[int] = []
+
+    @property
+    def pending(self) -> frozenset[int]:
+        """The manager's tokens that are not answered yet."""
+        return frozenset(self._pending)
+
+    def take_void(self) -> list[int]:
+        """The tokens that were given up since the last call: their answers must be released."""
+        taken, self._void = self._void, []
+        return taken
+
+    def complete(self, token: int, result: object, now: float) -> list[Effect]:
+        """The answer to a pending token: an AuthResult, or an AddressGrant or None."""
+        link_token = token & (1 << TOKEN_BITS) - 1
+        if self._pending.pop(token) == "auth":
+            if not isinstance(result, AuthResult):
+                raise LocalProtocolError(f"not an AuthResult: {type(result).__name__}")
+            return self._complete_auth(link_token, result, now)
+        if not isinstance(result, AddressGrant | None):
+            raise LocalProtocolError(f"not an AddressGrant: {type(result).__name__}")
+        return self._complete_address(link_token, result, now)
+
+    def give_back(self) -> list[Effect]:
+        """The login claim and the lease, for good; requests that are out are given up."""
+        self._void += self._pending
+        self._pending.clear()
+        return self._release()
+
+    @property
+    def connect_deadline(self) -> float | None:
+        """When Maximum Connect Time is over."""
+        minutes = self.effective.maximum_connect_time
+        if self.login_at is None or not minutes or self.state is SessionState.CLOSING:
+            return None
+        return self.login_at + 60 * minutes
+
+    def departure(self, now: float) -> Departure:
+        """What accounting needs once this session is gone."""
+        return Departure(
+            session=self.id,
+            peer=self.peer,
+            user=self.user,
+            group=self.group,
+            login_at=self.login_at,
+            ended_at=now,
+            cause=self.cause or TerminateCause.NAS_ERROR,
+        )
+
+    def closed(self) -> Occurrence:
+        """PPTP/35."""
+        evident = self.end is None or self.end.end in _SELF_EVIDENT
+        cause = self.cause or TerminateCause.NAS_ERROR
+        return occur(
+            "PPTP",
+            35,
+            peer=self.peer,
+            peer_call_id=self.call.peer_call_id,
+            local_call_id=self.handle & 0xFFFF,
+            serial=self.call.serial,
+            reason=cause.text,
+            info=None if evident or self.end is None else self.end.end.value,
+        )
+
+    def view(self) -> SessionView:
+        spec = self.spec
+        return SessionView(
+            id=self.id,
+            handle=self.handle,
+            state=self.state,
+            user=self.user,
+            group=self.group,
+            peer=self.peer,
+            client_type=self.client_type,
+            local=self.local,
+            assigned=self.ip.peer if self.ip else None,
+            server_address=self.ip.local if self.ip else None,
+            prefix=self.policy.peer_prefix,
+            method=self.method,
+            encryption=self.encryption,
+            started_at=self.started_at,
+            login_at=self.login_at,
+            local_call_id=self.handle & 0xFFFF,
+            peer_call_id=self.call.peer_call_id,
+            serial=self.call.serial,
+            local_window=spec.receive_window if spec else 0,
+            peer_window=spec.peer_window if spec else 0,
+            connection=self.connection,
+        )
+
+    # Snapshots.
+
+    def snapshot(self) -> dict[str, Any]:
+        """As Session's. The claim and the lease are their givers' objects: `logged_in`, `account`
+        and `grant` say what they were, `restore(..., identity=, grant=)` brings them anew.
+        """
+        return {
+            **super().snapshot(),
+            "account": self.account,
+            "client_type": self.client_type,
+            "logged_in": self.identity is not None,
+            "group": self.group,
+            "login_at": self.login_at,
+            "grant": plain(self.grant),
+            "gre_seen": self.gre_seen,
+            "handshaking": self.handshaking,
+            "pending": [[token, kind] for token, kind in self._pending.items()],
+            "void": list(self._void),
+        }
+
+    def load(
+        self,
+        snapshot: Mapping[str, Any],
+        link_config: LinkConfig,
+        rng: Callable[[int], bytes],
+    ) -> None:
+        super().load(snapshot, link_config, rng)
+        self.account = snapshot["account"]
+        self.client_type = snapshot["client_type"]
+        self.group = snapshot["group"]
+        self.login_at = snapshot["login_at"]
+        self.gre_seen = snapshot["gre_seen"]
+        self.handshaking = snapshot["handshaking"]
+        self._pending = dict(snapshot["pending"])
+        self._void = list(snapshot["void"])
+
+    # Answers.
+
+    def _complete_auth(self, link_token: int, result: AuthResult, now: float) -> list[Effect]:
+        effects: list[Effect] = []
+        identity = result.identity if isinstance(result, Accept) else None
+        if isinstance(identity, Identity):
+            if self.account in (None, identity.user):
+                effects += self._adopt(identity)
+            else:
+                effects.append(Logout(identity))
+                result = Reject()
+        return effects + self._apply(self.link.complete_auth(link_token, result, now), now)
+
+    def _adopt(self, identity: Identity) -> list[Effect]:
+        """Make the Link and the call obey what holds for this user, before Success goes out."""
+        self.identity = identity
+        self.account = identity.user
+        self.group = identity.group
+        self.effective = identity.effective
+        self.link.set_mppe_policy(mppe_policy(identity.effective))
+        self.policy = user_policy(self.policy, identity.effective)
+        return self._tell_policy()
+
+    def _complete_address(
+        self, link_token: int, grant: AddressGrant | None, now: float
+    ) -> list[Effect]:
+        if grant is None:
+            return self._apply(self.link.complete_address(link_token, None, now), now)
+        self.grant = grant
+        self._change_policy(peer_prefix=grant.prefix)
+        answer = address_answer(grant)
+        return self._apply(self.link.complete_address(link_token, answer, now), now)
+
+    def _release(self) -> list[Effect]:
+        effects: list[Effect] = []
+        if self.grant is not None:
+            told = self.tell("ADDRESS", 102, address=self.grant.address)
+            effects += [Release(self.grant), told]
+            self.grant = None
+        if self.identity is not None:
+            effects.append(Logout(self.identity))
+            self.identity = None
+        return effects
+
+    # The Link's events.
+
+    def _auth_request(self, event: AuthRequest) -> list[Effect]:
+        token = self._open_token(event.token, "auth")
+        self.user = event.name
+        return [Authenticate(token, self.id, self.peer, event.method, event.name, event.credential)]
+
+    def _address_request(self, event: AddressRequest) -> list[Effect]:
+        token = self._open_token(event.token, "address")
+        claimant = self.identity or Anonymous(self.effective)
+        return [Lease(token, self.id, claimant, event.requested)]
+
+    def _token_void(self, event: TokenVoid) -> list[Effect]:
+        token = self.id << TOKEN_BITS | event.token
+        if self._pending.pop(token, None):
+            self._void.append(token)
+        return []
+
+    def _open_token(self, link_token: int, kind: str) -> int:
+        token = self.id << TOKEN_BITS | link_token
+        self._pending[token] = kind
+        return token
+
+    def _authenticated(self, event: Authenticated) -> list[Effect]:
+        effects = super()._authenticated(event)
+        if event.method is not None:
+            effects.append(self.tell("PPP", 8, method=event.method.value))
+        if self.login_at is None:
+            self.login_at = self._now
+            effects.append(self.tell("AUTH", 22, group=self.group))
+        return effects
+
+    def _lcp_closed(self, event: LcpClosed) -> list[Effect]:
+        return [*super()._lcp_closed(event), *self._release()]
+
+    def _encryption_up(self, event: EncryptionUp) -> list[Effect]:
+        effects = super()._encryption_up(event)
+        mode = "stateless" if self.encryption and self.encryption.stateless else "stateful"
+        effects.append(self.tell("PPP", 112, bits=event.bits, mode=mode))
+        if self.method is AuthMethod.MSCHAP_V1:
+            effects.append(self.tell("PPP", 111))
+        return effects
+
+    def _ip_up(self, event: IpUp) -> list[Effect]:
+        up = self.tell("PPP", 120, address=event.peer, server=event.local)
+        return [*super()._ip_up(event), up]
+
+    def _ipv6_up(self, event: Ipv6Up) -> list[Effect]:
+        up = self.tell("PPP", 121, prefix=self.policy.peer_prefix or "none")
+        return [*super()._ipv6_up(event), up]
+
+    def _peer_identified(self, event: PeerIdentified) -> list[Effect]:
+        return [self.tell("PPP", 114, text=event.text)]
+
+    def _frame_trace(self, event: FrameTrace) -> list[Effect]:
+        direction = "sent" if event.sent else "rcvd"
+        text = f"[{self.user}@{self.peer} call {self.handle & 0xFFFF:#x}] {direction} {event.text}"
+        return [Emit(occur("PPPDECODE", 100, peer=self.peer, text=text))]
+
+    def _link_ended(self, event: LinkEnded) -> list[Effect]:
+        effects = super()._link_ended(event)
+        end = event.end
+        if end is LinkEnd.AUTHENTICATION_FAILED:
+            method = event.method.value if event.method else "none"
+            return [*effects, self.tell("PPP", 9, user=event.name, method=method)]
+        if end is LinkEnd.NO_COMMON_AUTHENTICATION:
+            return [*effects, self.tell("PPP", 12, user="")]
+        if end in _END_EVENTS:
+            return [*effects, self.tell("PPP", _END_EVENTS[end])]
+        if end not in _SELF_EVIDENT:
+            return [*effects, self.tell("PPP", 104, reason=end.value)]
+        return effects
+
+    def tell(self, cls: str, number: int, **fields: object) -> Emit:
+        return Emit(occur(cls, number, peer=self.peer, **{"user": self.user, **fields}))
