@@ -1,0 +1,276 @@
+"""The control API: JSON over HTTP on a unix socket that only its owner can open.
+
+| request | body or query | answer |
+|---|---|---|
+| GET /v1/version | | version |
+| GET /v1/sessions | | sessions |
+| GET /v1/sessions/ID | | one session in detail |
+| POST /v1/logout | session, user or group, or all: true | sessions: those that are ended |
+| GET /v1/events | class, severity, client, group, newest, per_page, page | events, page, pages |
+| DELETE /v1/events | | the event log is empty |
+| GET /v1/statistics | | counters since the start, and what is held now |
+| POST /v1/reload | | revision |
+
+An error is {"error": what, "remedy": what to do, "problems": [{where, what, remedy}]}.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import stat
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from ipaddress import IPv4Address
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from fastpptp import __version__
+from fastpptp.admin import PREFIX, views
+from fastpptp.errors import ConfigurationError, FastpptpError, Problem, UnavailableError
+from fastpptp.events.catalogue import CLASSES
+from fastpptp.events.log import EVERY_CLIENT, EventQuery
+from fastpptp.server.eventsink import wall_clock
+from fastpptp.server.runtime import Headend
+from fastpptp.session import SessionView
+
+PATH_LIMIT = 107  # sun_path without its NUL
+LARGEST_PAGE = 10_000
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class AdminApi:
+    """The requests, carried out on a Headend."""
+
+    def __init__(self, headend: Headend) -> None:
+        self._headend = headend
+
+    def application(self) -> web.Application:
+        application = web.Application(middlewares=[_errors_as_json])
+        application.add_routes(
+            [
+                web.get(f"{PREFIX}/version", self.version),
+                web.get(f"{PREFIX}/sessions", self.sessions),
+                web.get(f"{PREFIX}/sessions/{{id:[0-9]+}}", self.session),
+                web.post(f"{PREFIX}/logout", self.logout),
+                web.get(f"{PREFIX}/events", self.events),
+                web.delete(f"{PREFIX}/events", self.clear_events),
+                web.get(f"{PREFIX}/statistics", self.statistics),
+                web.post(f"{PREFIX}/reload", self.reload),
+            ]
+        )
+        return application
+
+    async def version(self, request: web.Request) -> web.Response:
+        return web.json_response({"version": __version__, "pid": os.getpid()})
+
+    async def sessions(self, request: web.Request) -> web.Response:
+        headend = self._headend
+        now, wall = asyncio.get_running_loop().time(), wall_clock()
+        rows = [
+            views.session_summary(view, headend.counters(view), now, wall)
+            for view in headend.manager.sessions()
+        ]
+        return web.json_response({"sessions": rows})
+
+    async def session(self, request: web.Request) -> web.Response:
+        view = self._headend.manager.session(int(request.match_info["id"]))
+        if view is None:
+            raise _not_found(f"there is no session {request.match_info['id']}")
+        now, wall = asyncio.get_running_loop().time(), wall_clock()
+        return web.json_response(
+            views.session_detail(view, self._headend.counters(view), now, wall)
+        )
+
+    async def logout(self, request: web.Request) -> web.Response:
+        wanted = _selection(await _body(request))
+        ended = self._headend.logout(wanted)
+        return web.json_response({"sessions": [view.id for view in ended]})
+
+    async def events(self, request: web.Request) -> web.Response:
+        return web.json_response(views.page(self._headend.log.query(_query(request.query))))
+
+    async def clear_events(self, request: web.Request) -> web.Response:
+        self._headend.log.clear()
+        return web.json_response({})
+
+    async def statistics(self, request: web.Request) -> web.Response:
+        headend = self._headend
+        counts = views.statistics(headend.statistics(), headend.manager.sessions())
+        held = {"drops": headend.drops(), "holdings": headend.holdings()}
+        return web.json_response(counts | held)
+
+    async def reload(self, request: web.Request) -> web.Response:
+        return web.json_response({"revision": await self._headend.reload()})
+
+
+def _selection(body: Mapping[str, Any]) -> Callable[[SessionView], bool]:
+    match body:
+        case {"session": int(number), **rest} if not rest:
+            return lambda view: view.id == number
+        case {"user": str(user), **rest} if not rest:
+            return lambda view: view.user == user
+        case {"group": str(group), **rest} if not rest:
+            return lambda view: (view.group or "") == group
+        case {"all": True, **rest} if not rest:
+            return lambda view: True
+    raise _wrong("body", "it does not say whom to log out", "one of: session, user, group, all")
+
+
+def _query(words: Mapping[str, str]) -> EventQuery:
+    """An EventQuery out of a URL's query; each wrong word is named."""
+    unknown = words.keys() - _WORDS.keys()
+    if unknown:
+        raise _wrong(min(unknown), "is not known", "one of: " + ", ".join(_WORDS))
+    values: dict[str, Any] = {}
+    for word, text in words.items():
+        name, read, allowed = _WORDS[word]
+        try:
+            values[name] = read(text)
+        except ValueError:
+            raise _wrong(word, f"{text!r} is not valid", f"allowed: {allowed}") from None
+    return EventQuery(**values)
+
+
+def _numbers(text: str) -> frozenset[int]:
+    found: set[int] = set()
+    for part in text.split(","):
+        first, _, last = part.partition("-")
+        low, high = int(first), int(last or first)
+        if not 1 <= low <= high <= 13:
+            raise ValueError
+        found.update(range(low, high + 1))
+    return frozenset(found)
+
+
+def _classes(text: str) -> frozenset[str]:
+    found = frozenset(text.split(","))
+    if not found <= frozenset(CLASSES):
+        raise ValueError
+    return found
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if not 1 <= number <= LARGEST_PAGE:
+        raise ValueError
+    return number
+
+
+def _flag(text: str) -> bool:
+    if text not in ("0", "1"):
+        raise ValueError
+    return text == "1"
+
+
+_WORDS: Mapping[str, tuple[str, Callable[[str], Any], str]] = {
+    "class": ("classes", _classes, f"any of {', '.join(CLASSES)}"),
+    "severity": ("severities", _numbers, "1 to 13, as 1-5 or 1,3"),
+    "client": ("client", IPv4Address, f"an IPv4 address, {EVERY_CLIENT} = all"),
+    "group": ("group", str, "a group"),
+    "newest": ("newest_first", _flag, "0 or 1"),
+    "per_page": ("per_page", _count, f"1 to {LARGEST_PAGE}"),
+    "page": ("page", _count, f"1 to {LARGEST_PAGE}"),
+}
+
+
+def _wrong(where: str, what: str, remedy: str) -> ConfigurationError:
+    return ConfigurationError(Problem(where, what, remedy))
+
+
+def _not_found(what: str) -> web.HTTPNotFound:
+    return web.HTTPNotFound(text=json.dumps({"error": what}), content_type="application/json")
+
+
+async def _body(request: web.Request) -> Mapping[str, Any]:
+    try:
+        found = json.loads(await request.text())
+    except ValueError:
+        raise _wrong("body", "is not JSON", "a JSON object") from None
+    if not isinstance(found, dict):
+        raise _wrong("body", "is not an object", "a JSON object")
+    return found
+
+
+@web.middleware
+async def _errors_as_json(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except ConfigurationError as error:
+        problems = [{"where": p.where, "what": p.what, "remedy": p.remedy} for p in error.problems]
+        return web.json_response({"error": str(error), "problems": problems}, status=422)
+    except UnavailableError as error:
+        return web.json_response({"error": error.what, "remedy": error.remedy}, status=503)
+    except FastpptpError as error:
+        return web.json_response({"error": str(error)}, status=409)
+    except web.HTTPException as error:
+        if error.content_type == "application/json":
+            raise
+        return web.json_response({"error": error.reason}, status=error.status)
+
+
+class AdminServer:
+    """The API on a unix socket of mode 0600: `start`, then `stop`."""
+
+    def __init__(self, headend: Headend, path: Path) -> None:
+        self._path = path
+        self._bound = False
+        self._runner = web.AppRunner(AdminApi(headend).application(), access_log=None)
+
+    async def start(self) -> None:
+        """UnavailableError where another headend has the socket, or it cannot be made."""
+        listener = _bind(self._path)
+        self._bound = True
+        await self._runner.setup()
+        await web.SockSite(self._runner, listener).start()
+
+    async def stop(self) -> None:
+        await self._runner.cleanup()
+        if self._bound:  # else it is the socket of the headend that was there first
+            with suppress(FileNotFoundError):
+                self._path.unlink()
+
+
+def _bind(path: Path) -> socket.socket:
+    if len(os.fsencode(path)) > PATH_LIMIT:
+        raise UnavailableError(
+            f"the admin socket's path is longer than {PATH_LIMIT} octets: {path}",
+            "Name a shorter one (admin_socket).",
+        )
+    _remove_stale(path)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+    before = os.umask(0o177)
+    try:
+        listener.bind(os.fspath(path))
+    except OSError as error:
+        listener.close()
+        raise UnavailableError(
+            f"the admin socket {path} cannot be made: {error.strerror}",
+            "Make its directory writable, or name another path (admin_socket).",
+        ) from None
+    finally:
+        os.umask(before)
+    return listener
+
+
+def _remove_stale(path: Path) -> None:
+    """Remove the socket of a headend that did not live to do it."""
+    if not path.exists() or not stat.S_ISSOCK(path.stat().st_mode):
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(os.fspath(path))
+        except ConnectionRefusedError:
+            path.unlink()
+        except OSError:
+            return
+        else:
+            raise UnavailableError(
+                f"a headend is already running: it answers on {path}",
+                "Stop it first, or give this one a state directory of its own (--state-dir).",
+            )

@@ -1,0 +1,104 @@
+"""A client of the control API that waits for its answers: what the command line uses."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Mapping
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from fastpptp.admin import PREFIX
+from fastpptp.errors import ConfigurationError, FastpptpError, Problem, UnavailableError
+
+TIMEOUT = 30.0
+
+
+class AdminError(FastpptpError):
+    """The headend refused a request: what was asked for is not there, or not possible now."""
+
+
+class _UnixConnection(HTTPConnection):
+    def __init__(self, path: Path) -> None:
+        super().__init__("localhost", timeout=TIMEOUT)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self._path))
+
+
+class AdminClient:
+    """The headend behind the unix socket `path`. Answers are those of admin/api.py."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def version(self) -> dict[str, Any]:
+        return self._ask("GET", "/version")
+
+    def sessions(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self._ask("GET", "/sessions")["sessions"]
+        return found
+
+    def session(self, number: int) -> dict[str, Any]:
+        return self._ask("GET", f"/sessions/{number}")
+
+    def logout(self, **whom: object) -> list[int]:
+        """End the sessions of `session=`, `user=` or `group=`, or `all=True`; their numbers."""
+        ended: list[int] = self._ask("POST", "/logout", whom)["sessions"]
+        return ended
+
+    def events(self, **query: object) -> dict[str, Any]:
+        words = {name: value for name, value in query.items() if value not in (None, "")}
+        return self._ask("GET", f"/events?{urlencode(words)}")
+
+    def clear_events(self) -> None:
+        self._ask("DELETE", "/events")
+
+    def statistics(self) -> dict[str, Any]:
+        return self._ask("GET", "/statistics")
+
+    def reload(self) -> int:
+        """Have the headend follow the store; the revision that it follows now."""
+        return int(self._ask("POST", "/reload")["revision"])
+
+    def _ask(
+        self, method: str, path: str, body: Mapping[str, object] | None = None
+    ) -> dict[str, Any]:
+        connection = _UnixConnection(self._path)
+        try:
+            connection.request(method, PREFIX + path, json.dumps(body) if body else None)
+            response = connection.getresponse()
+            answer: dict[str, Any] = json.loads(response.read())
+        except (FileNotFoundError, ConnectionRefusedError):
+            raise UnavailableError(
+                f"no headend is running: nothing answers on {self._path}",
+                "Start it with `fastpptp serve`, or name its state directory with --state-dir.",
+            ) from None
+        except PermissionError:
+            raise UnavailableError(
+                f"the admin socket {self._path} may not be opened by this user",
+                "Run as the user that runs the headend (root).",
+            ) from None
+        except (OSError, HTTPException, ValueError) as error:
+            raise UnavailableError(
+                f"the headend behind {self._path} did not answer: {error}"
+            ) from None
+        finally:
+            connection.close()
+        if response.status >= 400:
+            raise _as_error(response.status, answer)
+        return answer
+
+
+def _as_error(status: int, answer: Mapping[str, Any]) -> FastpptpError:
+    """The API's error as the exception that it was."""
+    if status == 422:
+        return ConfigurationError(*(Problem(**problem) for problem in answer["problems"]))
+    if status == 503:
+        return UnavailableError(answer["error"], answer.get("remedy", ""))
+    return AdminError(answer["error"])

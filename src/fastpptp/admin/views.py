@@ -1,0 +1,112 @@
+"""What the control API says of sessions, events and counters, as JSON-ready dictionaries.
+
+Octets and packets: `rx` is from the client, `tx` to it. Times of day are ISO 8601 with a zone,
+durations seconds.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Any
+
+from fastpptp.events.format import reference
+from fastpptp.events.log import EventPage, EventRecord
+from fastpptp.manager import Statistics
+from fastpptp.session import SessionView
+
+NO_ENCRYPTION = "None"
+
+# Whose buffer is full, by the stats row's bits: ours, or behind the peer's window.
+FLOW = ("None", "Local", "Peer", "Both")
+
+
+def session_summary(view: SessionView, row: Any, now: float, wall: datetime) -> dict[str, Any]:
+    """A session as one row of Administer Sessions. `row` is its row of the dataplane's stats."""
+    since = view.login_at if view.login_at is not None else view.started_at
+    return {
+        "id": view.id,
+        "user": view.user,
+        "group": view.group,
+        "peer": str(view.peer),
+        "address": _text(view.assigned),
+        "client_type": view.client_type,
+        "protocol": "PPTP",
+        "method": view.method.value if view.method else None,
+        "encryption": str(view.encryption) if view.encryption else None,
+        "state": view.state.value,
+        "login_time": _moment(view.login_at, now, wall),
+        "duration": int(now - since),
+        "rx_octets": int(row["rx_octets"]),
+        "tx_octets": int(row["tx_octets"]),
+        "rx_packets": int(row["rx_packets"]),
+        "tx_packets": int(row["tx_packets"]),
+    }
+
+
+def session_detail(view: SessionView, row: Any, now: float, wall: datetime) -> dict[str, Any]:
+    """All that is known of a session, its dataplane counters included."""
+    encryption = asdict(view.encryption) if view.encryption else None
+    counters = {name: int(row[name]) for name in row.dtype.names if row[name].shape == ()}
+    skipped = {"handle", "flow", "last_data", "opened"}  # these count nothing
+    return session_summary(view, row, now, wall) | {
+        "local": str(view.local),
+        "server_address": _text(view.server_address),
+        "prefix": _text(view.prefix),
+        "mppe": encryption,
+        "local_call_id": view.local_call_id,
+        "peer_call_id": view.peer_call_id,
+        "serial": view.serial,
+        "local_window": view.local_window,
+        "peer_window": view.peer_window,
+        "connection": view.connection,
+        "handle": view.handle,
+        "flow": FLOW[counters.get("flow", 0)],
+        "counters": {name: value for name, value in counters.items() if name not in skipped},
+    }
+
+
+def statistics(counts: Statistics, views: Iterable[SessionView]) -> dict[str, Any]:
+    """Monitoring | Sessions and Statistics | PPTP."""
+    by_encryption: Counter[str] = Counter()
+    by_method: Counter[str] = Counter()
+    for view in views:
+        by_encryption[str(view.encryption) if view.encryption else NO_ENCRYPTION] += 1
+        by_method[view.method.value if view.method else "none"] += 1
+    return asdict(counts) | {"by_encryption": by_encryption, "by_method": by_method}
+
+
+def event(record: EventRecord) -> dict[str, Any]:
+    """One event; `line` is the reference's two-line form."""
+    return {
+        "sequence": record.sequence,
+        "time": record.wall.isoformat(timespec="milliseconds"),
+        "severity": record.severity,
+        "class": record.cls,
+        "number": record.number,
+        "repeat": record.repeat,
+        "client": _text(record.peer),
+        "text": record.text(),
+        "line": reference(record),
+    }
+
+
+def page(found: EventPage) -> dict[str, Any]:
+    return {
+        "events": [event(record) for record in found.records],
+        "page": found.page,
+        "pages": found.pages,
+        "total": found.total,
+    }
+
+
+def _moment(at: float | None, now: float, wall: datetime) -> str | None:
+    if at is None:
+        return None
+    return (wall - timedelta(seconds=now - at)).isoformat(timespec="seconds")
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)

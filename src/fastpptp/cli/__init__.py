@@ -1,0 +1,43 @@
+"""The command line. Exit codes: 0 done, 1 failed, 2 usage, 3 unavailable, 4 configuration."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from fastpptp import __version__
+from fastpptp.cli.common import Commands, Environment, environment
+from fastpptp.cli.config import config
+from fastpptp.cli.dial import dial
+from fastpptp.cli.serve import init, serve
+from fastpptp.cli.sessions import events, logout, reload, session, sessions, statistics
+from fastpptp.cli.users import base_group, group, pool, user
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+def cli() -> None:
+    """fastpptp: a PPTP headend for Linux.
+
+    Exit codes: 0 done, 1 failed, 2 wrong usage, 3 something is unavailable (the headend does
+    not run, a capability is missing, a port is taken), 4 the configuration is refused.
+    """
+
+
+@click.command()
+@environment
+def version(env: Environment) -> None:
+    """Print the version."""
+    env.answer({"version": __version__}, lambda: click.echo(f"fastpptp {__version__}"))
+
+
+for command in (
+    init, serve, user, group, base_group, pool, config, sessions, session, logout, events,
+    statistics, reload, dial, version,
+):  # fmt: skip
+    cli.add_command(command)
+
+
+def main() -> None:
+    """The console script."""
+    sys.exit(cli(prog_name="fastpptp"))

@@ -1,0 +1,216 @@
+"""What all commands share: options, errors as text with exit codes, tables or JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import wraps
+from ipaddress import IPv4Address
+from pathlib import Path
+from typing import IO, Any, ParamSpec, TypeVar
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from fastpptp import bootstrap
+from fastpptp.admin.client import AdminClient
+from fastpptp.errors import ConfigurationError, FastpptpError, UnavailableError
+from fastpptp.store import Store
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+FAILED = 1
+USAGE = 2  # click's own
+UNAVAILABLE = 3
+CONFIGURATION = 4
+
+
+class Failure(click.ClickException):
+    """An error that a person must act on: its words on stderr, its kind as the exit code."""
+
+    def __init__(self, error: Exception, exit_code: int, as_json: bool) -> None:
+        super().__init__(str(error))
+        self.error = error
+        vars(self)["exit_code"] = exit_code  # click declares it for the class
+        self.as_json = as_json
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        text = json.dumps(self._plain()) if self.as_json else f"fastpptp: {self.message}"
+        click.echo(text, file=file, err=True)
+
+    def _plain(self) -> dict[str, Any]:
+        if isinstance(self.error, ConfigurationError):
+            problems = [
+                {"where": p.where, "what": p.what, "remedy": p.remedy} for p in self.error.problems
+            ]
+            return {"error": self.message, "problems": problems}
+        if isinstance(self.error, UnavailableError):
+            return {"error": self.error.what, "remedy": self.error.remedy}
+        return {"error": self.message}
+
+
+class Commands(click.Group):
+    """A group whose commands end in a Failure for every error of ours, never in a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (FastpptpError, OSError) as error:
+            if isinstance(error, BrokenPipeError):
+                raise
+            as_json = bool(ctx.find_root().meta.get("json"))
+            raise Failure(error, exit_code(error), as_json) from error
+
+
+def exit_code(error: Exception) -> int:
+    if isinstance(error, ConfigurationError):
+        return CONFIGURATION
+    return UNAVAILABLE if isinstance(error, UnavailableError) else FAILED
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """Where the installation is that a command works on, and how the command answers."""
+
+    bootstrap: bootstrap.Bootstrap
+    config: Path | None
+    as_json: bool
+
+    def store(self) -> Store:
+        return Store.open(self.bootstrap.store_url, self.bootstrap.key_path)
+
+    def headend(self) -> AdminClient:
+        return AdminClient(self.bootstrap.admin_path)
+
+    def answer(self, data: object, human: Callable[[], object]) -> None:
+        """Print `data` as JSON if that is asked for, else have `human` print."""
+        if self.as_json:
+            click.echo(json.dumps(data, indent=2))
+        else:
+            human()
+
+
+def checked(read: Callable[[str], object]) -> Callable[..., Any]:
+    """A callback for an option or argument: `read` makes its value, or raises ValueError."""
+
+    def one(text: str) -> object:
+        try:
+            return read(text)
+        except ValueError as error:
+            raise click.BadParameter(f"{text!r} is not valid ({error})") from None
+
+    def callback(_context: click.Context, _parameter: click.Parameter, value: Any) -> Any:
+        if isinstance(value, tuple):
+            return tuple(map(one, value))
+        return None if value is None else one(value)
+
+    return callback
+
+
+def ipv4(text: str) -> IPv4Address:
+    """An IPv4 address."""
+    try:
+        return IPv4Address(text)
+    except ValueError:
+        raise ValueError("an IPv4 address such as 172.16.1.1 is wanted") from None
+
+
+def environment(command: Callable[..., T]) -> Callable[..., T]:
+    """Give a command the options that all have, and an Environment in their place."""
+
+    @click.option(
+        "--config",
+        type=click.Path(dir_okay=False, path_type=Path),
+        metavar="FILE",
+        help=f"Bootstrap settings; default {bootstrap.DEFAULT_PATH}, if it exists.",
+    )
+    @click.option(
+        "--state-dir",
+        type=click.Path(file_okay=False, path_type=Path),
+        metavar="DIR",
+        help="Where store, key and admin socket are.",
+    )
+    @click.option("--store", metavar="URL", help="The store, if it is elsewhere.")
+    @click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
+    @wraps(command)
+    def wrapped(
+        *args: Any,
+        config: Path | None,
+        state_dir: Path | None,
+        store: str | None,
+        as_json: bool,
+        **words: Any,
+    ) -> T:
+        click.get_current_context().find_root().meta["json"] = as_json
+        settings = bootstrap.load(config)
+        if state_dir is not None:
+            settings = replace(settings, state_directory=state_dir)
+        if store is not None:
+            settings = replace(settings, store=store)
+        return command(Environment(settings, config, as_json), *args, **words)  # fmt: skip
+
+    return wrapped
+
+
+def console() -> Console:
+    """Standard output; tables are not cut where they go into a file or a pipe."""
+    return Console(file=sys.stdout, width=None if sys.stdout.isatty() else 200, highlight=False)
+
+
+def table(
+    columns: Sequence[str], rows: Iterable[Sequence[object]], right: Iterable[str] = ()
+) -> Table:
+    """A table for people. `right` names the columns of numbers."""
+    made = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        made.add_column(column, justify="right" if column in set(right) else "left")
+    for row in rows:
+        made.add_row(*(Text(shown(value)) for value in row))
+    return made
+
+
+def print_table(
+    columns: Sequence[str], rows: Iterable[Sequence[object]], right: Iterable[str] = ()
+) -> None:
+    console().print(table(columns, rows, right))
+
+
+def print_fields(fields: Mapping[str, object]) -> None:
+    """Names and values below each other."""
+    width = max(map(len, fields), default=0) + 2
+    for name, value in fields.items():
+        click.echo(f"{name + ':':<{width}}{shown(value)}")
+
+
+def shown(value: object) -> str:
+    """A value as people write it; what the peer sent cannot drive the terminal."""
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(shown, value)) or "none"
+    text = str(value)
+    return text if text.isprintable() else text.encode("unicode_escape").decode()
+
+
+def octets(number: int) -> str:
+    """A count of octets, short: 1.4 M."""
+    amount = float(number)
+    for unit in ("", " k", " M", " G"):
+        if amount < 1000:
+            return f"{amount:.0f}{unit}" if unit == "" or amount >= 100 else f"{amount:.1f}{unit}"
+        amount /= 1000
+    return f"{amount:.1f} T"
+
+
+def clock(seconds: int) -> str:
+    """H:MM:SS."""
+    minutes, rest = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}"

@@ -1,0 +1,164 @@
+"""fastpptp config: the whole configuration as TOML, and single settings by their key path."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from fastpptp.bootstrap import read_text, unknown_key
+from fastpptp.cli.common import Environment, environment, print_table
+from fastpptp.cli.edit import edit
+from fastpptp.errors import ConfigurationError, Problem
+from fastpptp.settings import attributes, toml
+from fastpptp.settings.attributes import Attribute, Level
+from fastpptp.settings.draft import Draft
+from fastpptp.settings.tree import Configuration
+
+BASE = "base_group"
+CLASSES = "events.classes"
+HOURS = "access_hours"
+
+
+@click.group()
+def config() -> None:
+    """The configuration: check, export, import, list, set, reset."""
+
+
+FILE = click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
+
+
+@config.command()
+@FILE
+@environment
+def check(env: Environment, file: Path) -> None:
+    """Check FILE (TOML, - is standard input) as `import` would; nothing is changed."""
+    tree = _loaded(file)
+    data = {"users": len(tree.users), "groups": len(tree.groups), "pools": len(tree.pools)}
+    env.answer(data, lambda: click.echo(f"{file} is a valid configuration."))
+
+
+@config.command("import")
+@FILE
+@environment
+def import_(env: Environment, file: Path) -> None:
+    """Replace the whole configuration by FILE (TOML, - is standard input), or change nothing."""
+    tree = _loaded(file)
+    edit(env, lambda draft: draft.replace(tree), f"{file} imported.")
+
+
+def _loaded(file: Path) -> Configuration:
+    if str(file) == "-":
+        return toml.loads(sys.stdin.read(), "standard input")
+    return toml.loads(read_text(file), str(file))
+
+
+@config.command()
+@click.argument("file", type=click.Path(path_type=Path, allow_dash=True), default="-")
+@environment
+def export(env: Environment, file: Path) -> None:
+    """Write the whole configuration to FILE (- is standard output) as TOML, passwords included."""
+    with env.store() as store:
+        text = toml.dumps(store.tree())
+    if str(file) == "-":
+        click.echo(text, nl=False)
+        return
+    file.touch(mode=0o600, exist_ok=True)  # before anything is in it
+    file.write_text(text, encoding="utf-8")
+    env.answer({"file": str(file)}, lambda: click.echo(f"{file} written."))
+
+
+@config.command("list")
+@click.argument("section", required=False)
+@environment
+def list_(env: Environment, section: str | None) -> None:
+    """List the settings (of SECTION: pptp, system, assignment, events or base_group)."""
+    with env.store() as store:
+        tree = store.tree()
+    rows = [row for row in _settings(tree) if section in (None, row[0].split(".")[0])]
+    if not rows:
+        raise ConfigurationError(unknown_key(str(section), str(section), _sections()))
+    data = {key: value for key, value, _ in rows}
+    human = [(key, value, attribute.touches.words) for key, value, attribute in rows]
+    env.answer(data, lambda: print_table(("Key", "Value", "A change holds from"), human))
+
+
+def _sections() -> dict[str, Mapping[str, Attribute]]:
+    return {**attributes.SECTIONS, BASE: attributes.at(Level.BASE)}
+
+
+def _settings(tree: Configuration) -> Iterator[tuple[str, Any, Attribute]]:
+    for section, declared in _sections().items():
+        own = tree.base if section == BASE else tree.section(section)
+        for name, attribute in declared.items():
+            yield f"{section}.{name}", own.get(name, attribute.default), attribute
+
+
+@config.command("set")
+@click.argument("key")
+@click.argument("value")
+@environment
+def set_(env: Environment, key: str, value: str) -> None:
+    """Set KEY to VALUE.
+
+    KEY is what `config list` shows, such as pptp.max_tunnels; events.classes.CLASS.NAME; or
+    access_hours.NAME with spans such as "Mon-Fri 09:00-17:00; Sat 09:00-12:00".
+    """
+    edit(env, lambda draft: _set(draft, key, value), f"{key} is set.")
+
+
+@config.command()
+@click.argument("key")
+@environment
+def reset(env: Environment, key: str) -> None:
+    """Give KEY its default again; an event class or access hours as a whole are deleted."""
+    edit(env, lambda draft: _reset(draft, key), f"{key} is reset.")
+
+
+def _set(draft: Draft, key: str, value: str) -> None:
+    where, _, name = key.rpartition(".")
+    if where == HOURS:
+        draft.set_hours(name, [span.strip() for span in value.split(";") if span.strip()])
+        return
+    read = {name: _parsed(_declared(where, key), name, key, value)}
+    if where == BASE:
+        draft.set_base(read)
+    elif where.startswith(CLASSES + "."):
+        draft.set_event_class(where.removeprefix(CLASSES + "."), read)
+    else:
+        draft.set_section(where, read)
+
+
+def _reset(draft: Draft, key: str) -> None:
+    where, _, name = key.rpartition(".")
+    if where == HOURS:
+        draft.delete_hours(name)
+    elif where == CLASSES:
+        draft.delete_event_class(name)
+    elif where == BASE:
+        draft.set_base({}, [name])
+    elif where.startswith(CLASSES + "."):
+        draft.set_event_class(where.removeprefix(CLASSES + "."), {}, [name])
+    else:
+        draft.set_section(where, {}, [name])
+
+
+def _declared(where: str, key: str) -> Mapping[str, Attribute]:
+    if where.startswith(CLASSES + "."):
+        return attributes.EVENT_CLASS_ATTRIBUTES
+    if where not in _sections():
+        raise ConfigurationError(unknown_key(key, where, (*_sections(), CLASSES, HOURS)))
+    return _sections()[where]
+
+
+def _parsed(declared: Mapping[str, Attribute], name: str, key: str, value: str) -> Any:
+    if name not in declared:
+        raise ConfigurationError(unknown_key(key, name, declared))
+    try:
+        return declared[name].kind.parse(value)
+    except ValueError as error:
+        problem = Problem(key, f"{value!r} is not valid", f"allowed: {error}")
+        raise ConfigurationError(problem) from None

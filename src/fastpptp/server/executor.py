@@ -1,0 +1,180 @@
+"""Carries out effects: the one place where policy's wishes become deeds.
+
+The headend and the dialling client share it. They differ in what answers a request
+(`Answers`) and in who hears the answers (`complete`).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+from typing import Any, ClassVar, Protocol
+
+from fastpptp.effects import (
+    AddressGrant,
+    ArmKeys,
+    Authenticate,
+    CloseCall,
+    CloseControl,
+    ControlDone,
+    DropKeys,
+    Effect,
+    Emit,
+    Gate,
+    Inject,
+    Lease,
+    Logout,
+    OpenCall,
+    OwnLcp,
+    Release,
+    SendControl,
+    SetPolicy,
+)
+from fastpptp.events.catalogue import Occurrence, occur
+from fastpptp.ports import Dataplane
+from fastpptp.ppp.auth.types import AuthResult
+
+
+class ControlTransport(Protocol):
+    """One control connection's way out."""
+
+    def send(self, data: bytes) -> None: ...
+
+    def close(self) -> None:
+        """Close once what was sent is out."""
+        ...
+
+
+class Answers(Protocol):
+    """What policy's requests are answered with, at once, and where its records go."""
+
+    def authenticate(self, request: Authenticate, now: float) -> AuthResult: ...
+
+    def logout(self, identity: object) -> None: ...
+
+    def lease(self, request: Lease) -> AddressGrant | None: ...
+
+    def release(self, grant: AddressGrant) -> None: ...
+
+    def record(self, occurrence: Occurrence) -> None: ...
+
+
+Complete = Callable[[int, object, float], Iterable[Effect]]
+
+
+class Executor:
+    """Runs effects in their order; answers to requests are handed back when these are done.
+
+    `connections` maps a connection's number to its transport; numbers that are gone are passed
+    over, for a peer may leave at any moment. A fault in one effect becomes event SYSTEM/123
+    and does not keep the others from being carried out.
+    """
+
+    _CARRIERS: ClassVar[Mapping[type, str]] = MappingProxyType(
+        {
+            SendControl: "_send_control",
+            CloseControl: "_close_control",
+            OpenCall: "_open_call",
+            CloseCall: "_close_call",
+            SetPolicy: "_set_policy",
+            ArmKeys: "_arm_keys",
+            DropKeys: "_drop_keys",
+            Gate: "_gate",
+            OwnLcp: "_own_lcp",
+            Inject: "_inject",
+            ControlDone: "_control_done",
+            Authenticate: "_authenticate",
+            Logout: "_logout",
+            Lease: "_lease",
+            Release: "_release",
+            Emit: "_emit",
+        }
+    )
+
+    def __init__(
+        self,
+        dataplane: Dataplane,
+        connections: Mapping[int, ControlTransport],
+        answers: Answers,
+        complete: Complete,
+    ) -> None:
+        self._dataplane = dataplane
+        self._connections = connections
+        self._answers = answers
+        self._complete = complete
+        self._carriers: dict[type, Callable[[Any, float], tuple[int, Any] | None]] = {
+            kind: getattr(self, name) for kind, name in self._CARRIERS.items()
+        }  # bound once: this runs for every control frame
+
+    def run(self, effects: Iterable[Effect], now: float) -> None:
+        """Carry out `effects` and all that their answers lead to."""
+        waiting: deque[Effect] = deque(effects)
+        while waiting:
+            effect = waiting.popleft()
+            try:
+                answer = self._carriers[type(effect)](effect, now)
+                if answer is not None:
+                    token, result = answer
+                    waiting.extend(self._complete(token, result, now))
+            except Exception as error:  # ours, the dataplane's or the kernel's: told, not fatal
+                self._answers.record(occur("SYSTEM", 123, problem=f"{effect!r}: {error!r}"))
+
+    # Control connections.
+
+    def _send_control(self, effect: SendControl, now: float) -> None:
+        if transport := self._connections.get(effect.connection):
+            transport.send(effect.data)
+
+    def _close_control(self, effect: CloseControl, now: float) -> None:
+        if transport := self._connections.get(effect.connection):
+            transport.close()
+
+    # The dataplane.
+
+    def _open_call(self, effect: OpenCall, now: float) -> None:
+        self._dataplane.open_call(effect.handle, effect.spec)
+
+    def _close_call(self, effect: CloseCall, now: float) -> None:
+        self._dataplane.close_call(effect.handle)
+
+    def _set_policy(self, effect: SetPolicy, now: float) -> None:
+        self._dataplane.set_policy(effect.handle, effect.policy)
+
+    def _arm_keys(self, effect: ArmKeys, now: float) -> None:
+        self._dataplane.set_keys(
+            effect.handle, effect.direction, effect.start_key, effect.bits, effect.stateless
+        )
+
+    def _drop_keys(self, effect: DropKeys, now: float) -> None:
+        self._dataplane.clear_keys(effect.handle)
+
+    def _gate(self, effect: Gate, now: float) -> None:
+        turn = self._dataplane.open_gate if effect.opened else self._dataplane.close_gate
+        turn(effect.handle, effect.version)
+
+    def _own_lcp(self, effect: OwnLcp, now: float) -> None:
+        self._dataplane.own_lcp(effect.handle, effect.owned)
+
+    def _inject(self, effect: Inject, now: float) -> None:
+        self._dataplane.inject(effect.handle, effect.frame)
+
+    def _control_done(self, effect: ControlDone, now: float) -> None:
+        self._dataplane.control_done(effect.handle)
+
+    # Requests and records.
+
+    def _authenticate(self, effect: Authenticate, now: float) -> tuple[int, Any]:
+        return effect.token, self._answers.authenticate(effect, now)
+
+    def _logout(self, effect: Logout, now: float) -> None:
+        self._answers.logout(effect.identity)
+
+    def _lease(self, effect: Lease, now: float) -> tuple[int, Any]:
+        return effect.token, self._answers.lease(effect)
+
+    def _release(self, effect: Release, now: float) -> None:
+        self._answers.release(effect.grant)
+
+    def _emit(self, effect: Emit, now: float) -> None:
+        self._answers.record(effect.occurrence)

@@ -1,0 +1,157 @@
+"""What a headend takes from this machine: sockets, TUN, routes, firewall rule, dataplane.
+
+Everything is opened, or nothing is, and everything is given back.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
+from types import TracebackType
+
+from fastpptp.backends import netdev
+from fastpptp.backends.firewall import Firewall
+from fastpptp.backends.nftables import IcmpGuard
+from fastpptp.bootstrap import Bootstrap
+from fastpptp.dataplane import Dataplane
+from fastpptp.errors import UnavailableError
+from fastpptp.events.catalogue import Occurrence, occur
+from fastpptp.server import preflight
+from fastpptp.server.net import Offload, Tun, open_gre, open_receiver_of_last_resort, open_tun
+from fastpptp.server.routes import DeviceThread, InnerRoutes, server_addresses
+from fastpptp.server.sending import PacketDataplane, open_packet_sockets
+from fastpptp.settings.resolve import PolicySnapshot
+
+TABLE = "fastpptp"
+
+# Every inner packet fits: the largest MRU that LCP may agree on.
+INNER_MTU = 1500
+
+
+class Machine:
+    """A context manager. After `__enter__` the attributes are there and the dataplane runs.
+
+    UnavailableError says what this machine or process lacks. `notices` are events about what
+    is missing and was done without. `record` is told, on another thread, of routes refused.
+    """
+
+    listeners: Sequence[socket.socket]
+    dataplane: Dataplane
+    routes: InnerRoutes
+    tun: Tun
+
+    def __init__(
+        self,
+        bootstrap: Bootstrap,
+        policy: PolicySnapshot,
+        *,
+        share_gre: bool = False,
+        record: Callable[[Occurrence], object] = lambda occurrence: None,
+    ) -> None:
+        self._bootstrap = bootstrap
+        self._policy = policy
+        self._share_gre = share_gre
+        self._record = record
+        self._stack = ExitStack()
+        self.notices: list[Occurrence] = []
+
+    def __enter__(self) -> Machine:
+        with self._stack as stack:
+            self._open(stack)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    def _open(self, stack: ExitStack) -> None:
+        bootstrap = self._bootstrap
+        preflight.check_capabilities()
+        preflight.check_tun_device()
+        self.listeners = preflight.listen(bootstrap.listen, bootstrap.port)
+        for listener in self.listeners:
+            stack.callback(listener.close)
+        if not self._share_gre:
+            preflight.check_gre_free()
+        self._guard(stack)
+        outer = [open_gre() for _ in range(bootstrap.worker_count)]
+        for gre in outer:
+            stack.callback(gre.close)
+        self.tun = open_tun(bootstrap.tun, bootstrap.worker_count)
+        stack.callback(self.tun.close)
+        netdev.bring_up(self.tun.name, server_addresses(self._policy), mtu=INNER_MTU)
+        self._route(stack)
+        self.dataplane = self._open_dataplane(stack, outer)
+        stack.callback(self.dataplane.close)
+        self.dataplane.start()
+
+    def _guard(self, stack: ExitStack) -> None:
+        """Keep the kernel from answering GRE with ICMP protocol-unreachable."""
+        guard = IcmpGuard(f"{TABLE}_{self._bootstrap.tun}")
+        try:
+            guard.install()
+            stack.callback(_quietly, guard.remove)
+        except UnavailableError as error:
+            stack.callback(open_receiver_of_last_resort().close)
+            problem = f"{error.what}; a second raw socket does its work"
+            self.notices.append(occur("SYSTEM", 122, feature="nftables", problem=problem))
+
+    def _open_dataplane(self, stack: ExitStack, outer: Sequence[socket.socket]) -> Dataplane:
+        """One that sends as the bootstrap setting `outer` wants it."""
+        if self._bootstrap.outer == "raw":
+            return open_dataplane(outer, self.tun)
+        if self._bootstrap.outer == "auto":
+            return open_sender(stack, outer, self.tun)
+        return _packet_dataplane(outer, self.tun, lambda: True)
+
+    def _route(self, stack: ExitStack) -> None:
+        thread = DeviceThread(self.tun.name, self._routes_failed)
+        stack.callback(thread.close)
+        self.routes = InnerRoutes(thread)
+
+    def _routes_failed(self, error: Exception) -> None:
+        self._record(occur("SYSTEM", 123, problem=str(error)))
+
+
+def open_dataplane(outer: Sequence[socket.socket], tun: Tun) -> Dataplane:
+    """A dataplane with one worker for each raw socket and queue; not started."""
+    return Dataplane(
+        outer_fds=[gre.fileno() for gre in outer],
+        tun_fds=list(tun.fds),
+        vnet_header=tun.offload is not Offload.NONE,
+        udp_offload=tun.offload is Offload.TCP_AND_UDP,
+        inner_mtu=INNER_MTU,
+    )
+
+
+def open_sender(stack: ExitStack, outer: Sequence[socket.socket], tun: Tun) -> Dataplane:
+    """The same, sending by AF_PACKET where next hops are known and no firewall looks at GRE."""
+    firewall = Firewall()
+    stack.callback(firewall.close)
+    return _packet_dataplane(outer, tun, firewall.leaves_gre_alone)
+
+
+def _packet_dataplane(
+    outer: Sequence[socket.socket], tun: Tun, allowed: Callable[[], bool]
+) -> PacketDataplane:
+    return PacketDataplane(
+        [gre.fileno() for gre in outer],
+        list(tun.fds),
+        packets=open_packet_sockets(len(outer)),
+        allowed=allowed,
+        vnet_header=tun.offload is not Offload.NONE,
+        udp_offload=tun.offload is Offload.TCP_AND_UDP,
+        inner_mtu=INNER_MTU,
+    )
+
+
+def _quietly(remove: Callable[[], None]) -> None:
+    """At the end there is nobody left to tell."""
+    with suppress(UnavailableError):
+        remove()

@@ -1,0 +1,17 @@
+"""Tell systemd how the service is doing (sd_notify(3), a datagram to $NOTIFY_SOCKET)."""
+
+from __future__ import annotations
+
+import os
+import socket
+from contextlib import suppress
+
+
+def notify(state: str) -> None:
+    """Send `READY=1`, `STOPPING=1` and the like; without systemd nothing happens."""
+    path = os.environ.get("NOTIFY_SOCKET", "")
+    if not path:
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as datagram, suppress(OSError):
+        datagram.connect("\0" + path[1:] if path.startswith("@") else path)
+        datagram.send(state.encode())

@@ -1,0 +1,121 @@
+"""What the TUN has of ours, and what is routed into it.
+
+Pools are routed as a whole, addresses from elsewhere one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from ipaddress import IPv4Address, IPv4Network, IPv6Network, summarize_address_range
+from typing import Protocol, TypeAlias, TypeVar
+
+from fastpptp.addresses.grant import AddressGrant
+from fastpptp.backends import netdev
+from fastpptp.settings.resolve import PolicySnapshot
+
+Network: TypeAlias = IPv4Network | IPv6Network
+T = TypeVar("T")
+
+
+def policy_networks(policy: PolicySnapshot) -> set[Network]:
+    """What the address methods of this policy can give out, as few networks as can be."""
+    networks: set[Network] = set()
+    for pool in policy.pools:
+        networks.update(summarize_address_range(pool.first, pool.last))
+    if policy.system.ipv6_prefix is not None:
+        networks.add(policy.system.ipv6_prefix)
+    return networks
+
+
+def server_addresses(policy: PolicySnapshot) -> set[IPv4Address]:
+    """Our addresses inside the tunnels: the system's and the pools' own."""
+    own = {pool.server_address for pool in policy.pools if pool.server_address}
+    return {policy.system.server_address, *own}
+
+
+class Device(Protocol):
+    """The TUN's addresses and routes, changed in the order of the calls."""
+
+    def add_addresses(self, addresses: list[IPv4Address]) -> None: ...
+
+    def add_routes(self, networks: list[Network]) -> None: ...
+
+    def delete_routes(self, networks: list[Network]) -> None: ...
+
+
+class InnerRoutes:
+    """Keeps the device's addresses and routes as policy and grants want them."""
+
+    def __init__(self, device: Device) -> None:
+        self._device = device
+        self._addresses: set[IPv4Address] = set()
+        self._wanted: set[Network] = set()
+        self._single: set[Network] = set()
+
+    def follow(self, policy: PolicySnapshot) -> None:
+        """Route what this policy can give out. Our older addresses stay: sessions use them."""
+        addresses = server_addresses(policy)
+        if new := addresses - self._addresses:
+            self._device.add_addresses(sorted(new))
+        self._addresses |= addresses
+        wanted = policy_networks(policy)
+        self._add(wanted - self._wanted)
+        self._delete(self._wanted - wanted)
+        self._wanted = wanted
+
+    def granted(self, grant: AddressGrant) -> None:
+        """Route an address that no pool covers."""
+        host = IPv4Network(grant.address)
+        if not any(host.subnet_of(net) for net in self._wanted if isinstance(net, IPv4Network)):
+            self._single.add(host)
+            self._add({host})
+
+    def released(self, grant: AddressGrant) -> None:
+        host = IPv4Network(grant.address)
+        if host in self._single:
+            self._single.remove(host)
+            self._delete({host})
+
+    def _add(self, networks: set[Network]) -> None:
+        if networks:
+            self._device.add_routes(_sorted(networks))
+
+    def _delete(self, networks: set[Network]) -> None:
+        if networks:
+            self._device.delete_routes(_sorted(networks))
+
+
+def _sorted(networks: set[Network]) -> list[Network]:
+    return sorted(networks, key=lambda net: (net.version, net.network_address, net.prefixlen))
+
+
+class DeviceThread:
+    """One thread that changes a device's addresses and routes, in order, beside the event loop.
+
+    `failed` is called, on that thread, with what the kernel refused.
+    """
+
+    def __init__(self, name: str, failed: Callable[[Exception], object]) -> None:
+        self._name = name
+        self._failed = failed
+        self._thread = ThreadPoolExecutor(1, "fastpptp-routes")
+
+    def add_addresses(self, addresses: list[IPv4Address]) -> None:
+        self._thread.submit(self._carry_out, netdev.add_addresses, addresses)
+
+    def add_routes(self, networks: list[Network]) -> None:
+        self._thread.submit(self._carry_out, netdev.add_routes, networks)
+
+    def delete_routes(self, networks: list[Network]) -> None:
+        self._thread.submit(self._carry_out, netdev.delete_routes, networks)
+
+    def close(self) -> None:
+        """Wait for what is under way."""
+        self._thread.shutdown()
+
+    def _carry_out(self, change: Callable[[str, list[T]], None], items: list[T]) -> None:
+        try:
+            change(self._name, items)
+        except Exception as error:  # a thread's exception would be lost
+            self._failed(error)

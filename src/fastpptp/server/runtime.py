@@ -1,0 +1,267 @@
+"""The running headend: asyncio around the SessionManager.
+
+Control connections, the dataplane's punts and events, the manager's timer and the
+administrator's requests all come in here on one event loop; what the manager wants done
+goes out through the Executor. Nothing here waits for anything but the loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
+from ipaddress import IPv4Address
+from typing import Any
+
+from fastpptp import __version__
+from fastpptp.effects import Effect
+from fastpptp.errors import FastpptpError
+from fastpptp.events.catalogue import occur
+from fastpptp.events.log import EventLog
+from fastpptp.manager import CallCounters, SessionManager, Statistics
+from fastpptp.ports import CallEvent, Dataplane
+from fastpptp.server.answers import LocalAnswers
+from fastpptp.server.control import ControlProtocol, factory
+from fastpptp.server.eventsink import EventSink
+from fastpptp.server.executor import Executor
+from fastpptp.server.net import BACKLOG
+from fastpptp.server.routes import InnerRoutes
+from fastpptp.session import SessionView, TerminateCause
+from fastpptp.settings.resolve import PolicySnapshot
+
+# How long a clean stop waits for peers to answer. Seconds.
+STOP_WAIT = 3.0
+
+# Punts and events are read in rounds, so that control connections get their turn between them.
+ROUND = 256
+
+Load = Callable[[], Awaitable[PolicySnapshot]]
+ChangePassword = Callable[[str, str], Awaitable[None]]
+
+
+class Headend:
+    """One headend on listening sockets and a dataplane that others have opened.
+
+    `load` gets the policy anew for a reload, `change_password` keeps one that a peer changed;
+    `listening` is the addresses and ports as people write them. Use `start`, then `stop`.
+    """
+
+    def __init__(
+        self,
+        policy: PolicySnapshot,
+        *,
+        listeners: Sequence[socket.socket],
+        dataplane: Dataplane,
+        routes: InnerRoutes,
+        load: Load,
+        change_password: ChangePassword,
+        stop_wait: float = STOP_WAIT,
+    ) -> None:
+        self._listeners = listeners
+        self.listening = ", ".join(map(_shown, listeners))
+        self._dataplane = dataplane
+        self._routes = routes
+        self._load = load
+        self._stop_wait = stop_wait
+        self._connections: dict[int, ControlProtocol] = {}
+        self._last_connection = 0
+        self._servers: list[asyncio.Server] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._idle: asyncio.Event | None = None
+        self.manager = SessionManager(policy, rng=os.urandom)
+        self.events = EventSink(EventLog(policy.events))
+        self._change_password = change_password
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._answers = LocalAnswers(policy, self.events, routes, self._password_changed)
+        self._executor = Executor(
+            dataplane, self._connections, self._answers, self.manager.complete
+        )
+
+    @property
+    def log(self) -> EventLog:
+        return self.events.log
+
+    @property
+    def policy(self) -> PolicySnapshot:
+        return self.manager.policy
+
+    async def start(self) -> None:
+        """Take control connections and read the dataplane from now on."""
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(self._loop_failed)
+        self._routes.follow(self.policy)
+        loop.add_reader(self._dataplane.fileno(), self._read_dataplane)
+        for listener in self._listeners:
+            self._servers.append(
+                await loop.create_server(factory(self), sock=listener, backlog=BACKLOG)
+            )
+        self.events.record(occur("SYSTEM", 100, version=__version__, listen=self.listening))
+        self.events.record(occur("SYSTEM", 103))
+
+    async def stop(self, reason: str) -> None:
+        """Tell every peer, wait a little for their answers, and let go of everything."""
+        loop = asyncio.get_running_loop()
+        for server in self._servers:
+            server.close()
+        sessions = self.manager.statistics().active_sessions
+        self.events.record(occur("SYSTEM", 102, sessions=sessions))
+        self._idle = asyncio.Event()
+        self._do(self.manager.shutdown(loop.time()))
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._idle.wait(), self._stop_wait)
+        loop.remove_reader(self._dataplane.fileno())
+        if self._timer is not None:
+            self._timer.cancel()
+        for protocol in list(self._connections.values()):
+            protocol.abort()
+        await asyncio.sleep(0)  # aborted transports close their sockets in the next turn
+        self.events.record(occur("SYSTEM", 101, reason=reason))
+
+    # What the administrator asks.
+
+    async def reload(self) -> int:
+        """Follow the store as it is now; the answer is its revision.
+
+        Refused whole: the error is recorded and raised, and the old policy stays.
+        """
+        try:
+            policy = await self._load()
+        except FastpptpError as error:
+            self.events.record(occur("CONFIG", 102, problem=str(error)))
+            raise
+        now = asyncio.get_running_loop().time()
+        self.log.update(policy.events)
+        self._answers.update(policy)
+        self._routes.follow(policy)
+        self._do(self.manager.update(policy, now))
+        self.events.record(occur("CONFIG", 101, revision=policy.revision))
+        return policy.revision
+
+    def _password_changed(self, user: str, password: str) -> None:
+        """A peer changed its password (MS-CHAP): keep it, and follow the store."""
+        task = asyncio.get_running_loop().create_task(self._keep_password(user, password))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _keep_password(self, user: str, password: str) -> None:
+        try:
+            await self._change_password(user, password)
+        except FastpptpError as error:
+            self.events.record(occur("AUTH", 102, user=user, reason=str(error)))
+            return
+        with suppress(FastpptpError):  # recorded by reload
+            await self.reload()
+
+    def logout(self, wanted: Callable[[SessionView], bool]) -> list[SessionView]:
+        """End the sessions that are wanted; the answer is those."""
+        chosen = [view for view in self.manager.sessions() if wanted(view)]
+        now = asyncio.get_running_loop().time()
+        for view in chosen:
+            self._do(self.manager.terminate(view.id, TerminateCause.ADMIN_RESET, now))
+        return chosen
+
+    def counters(self, view: SessionView) -> Any:
+        """The session's row of the dataplane's stats."""
+        return self._dataplane.stats[view.local_call_id]
+
+    def drops(self) -> dict[str, int]:
+        """Packets that the dataplane dropped, by reason."""
+        return self._dataplane.drop_counts()
+
+    def statistics(self) -> Statistics:
+        return self.manager.statistics()
+
+    def holdings(self) -> dict[str, int]:
+        """What clients make this process hold now, by name, and its asyncio tasks."""
+        return {
+            **self.manager.holdings(),
+            **self._answers.holdings(),
+            "tcp_connections": len(self._connections),
+            "tasks": len(asyncio.all_tasks()),
+        }
+
+    # Control connections (server/control.py).
+
+    def connection_made(
+        self, protocol: ControlProtocol, local: IPv4Address, peer: IPv4Address
+    ) -> int:
+        self._last_connection += 1
+        number = self._last_connection
+        self._connections[number] = protocol
+        self._do(self.manager.connection_made(number, local, peer, self._now()))
+        return number
+
+    def data_received(self, connection: int, data: bytes) -> None:
+        self._do(self.manager.data_received(connection, data, self._now()))
+
+    def connection_lost(self, connection: int) -> None:
+        self._connections.pop(connection, None)
+        self._do(self.manager.connection_lost(connection, self._now()))
+
+    # The dataplane.
+
+    def _read_dataplane(self) -> None:
+        now = self._now()
+        for handle, frame in self._dataplane.read_punts(ROUND):
+            self._do(self.manager.frame_received(handle, frame, now))
+        for handle, bits in self._dataplane.read_events(ROUND):
+            self._do(self._call_event(handle, bits, now))
+
+    def _call_event(self, handle: int, bits: int, now: float) -> Iterable[Effect]:
+        yield from self.manager.call_event(handle, bits & ~CallEvent.CLOSED, now)
+        if bits & CallEvent.CLOSED:
+            yield from self.manager.call_closed(handle, self._final(handle), now)
+
+    def _final(self, handle: int) -> CallCounters:
+        row = self._dataplane.stats[handle & 0xFFFF]
+        return CallCounters(
+            received_octets=int(row["rx_octets"]),
+            sent_octets=int(row["tx_octets"]),
+            received_packets=int(row["rx_packets"]),
+            sent_packets=int(row["tx_packets"]),
+        )
+
+    # Effects and time.
+
+    @staticmethod
+    def _now() -> float:
+        return asyncio.get_running_loop().time()
+
+    def _do(self, effects: Iterable[Effect]) -> None:
+        self._executor.run(effects, self._now())
+        self._arm_timer()
+        if self._idle is not None and self.manager.idle:
+            self._idle.set()
+
+    def _arm_timer(self) -> None:
+        """Have the timer fire no later than the manager wants; too early does no harm."""
+        deadline = self.manager.get_timer()
+        if deadline is None or (self._timer is not None and self._timer.when() <= deadline):
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_at(deadline, self._timer_fired)
+
+    def _timer_fired(self) -> None:
+        self._timer = None
+        try:
+            self._do(self.manager.handle_timer(self._now()))
+        finally:
+            self._arm_timer()  # one fault must not stop the clock for all
+
+    def _loop_failed(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """What asyncio has nobody to hand to: accept() without descriptors, or our fault."""
+        error = context.get("exception")
+        if isinstance(error, OSError) and "socket" in context:
+            self.events.record(occur("SYSTEM", 121, problem=error.strerror or error))
+        else:
+            problem = f"{context['message']}: {error!r}" if error else context["message"]
+            self.events.record(occur("SYSTEM", 123, problem=problem))
+            loop.default_exception_handler(context)
+
+
+def _shown(listener: socket.socket) -> str:
+    address, port = listener.getsockname()[:2]
+    return f"{address}:{port}"

@@ -1,0 +1,104 @@
+"""A dataplane that sends by AF_PACKET to those peers whose next hop is known."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+
+from fastpptp.backends.nexthops import Adjacency, NextHops, Path
+from fastpptp.dataplane import Dataplane
+from fastpptp.ports import CallSpec
+
+
+def open_packet_sockets(count: int) -> list[socket.socket]:
+    """Sockets that send IPv4 packets to link addresses and receive nothing."""
+    kind = socket.SOCK_DGRAM | socket.SOCK_NONBLOCK
+    return [socket.socket(socket.AF_PACKET, kind, 0) for _ in range(count)]
+
+
+class PacketDataplane(Dataplane):
+    """Follows the next hops of its calls' peers.
+
+    They are found on another thread and take effect in `read_events`, for which the
+    descriptor of the dataplane becomes readable.
+    """
+
+    def __init__(
+        self,
+        outer_fds: Sequence[int],
+        tun_fds: Sequence[int],
+        *,
+        packets: Sequence[socket.socket],
+        allowed: Callable[[], bool],
+        vnet_header: bool,
+        udp_offload: bool,
+        inner_mtu: int,
+    ) -> None:
+        self._packets = packets
+        self._calls: dict[Path, set[int]] = {}
+        self._paths: dict[int, Path] = {}
+        self._known: dict[Path, Adjacency] = {}
+        self._found: SimpleQueue[tuple[Path, Adjacency | None]] = SimpleQueue()
+        self._hops: NextHops | None = None
+        super().__init__(
+            outer_fds,
+            tun_fds,
+            vnet_header=vnet_header,
+            udp_offload=udp_offload,
+            inner_mtu=inner_mtu,
+            packet_fds=[packet.fileno() for packet in packets],
+        )
+        self._hops = NextHops(allowed, self._found_hop)
+
+    def close(self) -> None:
+        if self._hops is not None:
+            self._hops.close()
+            self._hops = None
+        super().close()
+        for packet in self._packets:
+            packet.close()
+
+    def open_call(self, handle: int, spec: CallSpec) -> None:
+        super().open_call(handle, spec)
+        path = (spec.local_address, spec.peer_address)
+        self._paths[handle] = path
+        calls = self._calls.setdefault(path, set())
+        if not calls and self._hops is not None:
+            self._hops.follow(path)
+        calls.add(handle)
+        if path in self._known:
+            self.set_adjacency(handle, self._known[path])
+
+    def close_call(self, handle: int) -> None:
+        super().close_call(handle)
+        path = self._paths.pop(handle, None)
+        if path is None:
+            return
+        self._calls[path].discard(handle)
+        if not self._calls[path]:
+            del self._calls[path]
+            if self._hops is not None:
+                self._hops.forget(path)
+
+    def read_events(self, limit: int = 256) -> list[tuple[int, int]]:
+        events = super().read_events(limit)
+        with suppress(Empty):
+            while True:
+                self._apply(*self._found.get_nowait())
+        return events
+
+    def _found_hop(self, path: Path, adjacency: Adjacency | None) -> None:
+        """On the thread of NextHops. The descriptor is woken last: nothing can be missed."""
+        self._found.put((path, adjacency))
+        os.eventfd_write(self.fileno(), 1)
+
+    def _apply(self, path: Path, adjacency: Adjacency | None) -> None:
+        if adjacency is None:
+            self._known.pop(path, None)
+        else:
+            self._known[path] = adjacency
+        for handle in self._calls.get(path, ()):
+            self.set_adjacency(handle, adjacency)

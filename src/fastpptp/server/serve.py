@@ -1,0 +1,139 @@
+"""`fastpptp serve`: from bootstrap settings to a running headend, and back."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+
+from fastpptp.admin.api import AdminServer
+from fastpptp.backends.database import Database
+from fastpptp.bootstrap import Bootstrap, load
+from fastpptp.errors import FastpptpError
+from fastpptp.events.catalogue import Occurrence, occur
+from fastpptp.server.eventsink import open_outputs
+from fastpptp.server.machine import Machine
+from fastpptp.server.notify import notify
+from fastpptp.server.process import calm_collector, lift_descriptor_limit
+from fastpptp.server.runtime import Headend
+from fastpptp.store import Store
+
+
+def serve(
+    bootstrap: Bootstrap,
+    *,
+    config: Path | None,
+    share_gre: bool,
+    ready: Callable[[str], object],
+) -> None:
+    """Run a headend until SIGTERM or SIGINT.
+
+    `config` is the bootstrap file, checked anew on SIGHUP; `ready` is told once what is
+    listened on. Raises UnavailableError or ConfigurationError when it cannot start.
+    """
+    lift_descriptor_limit()
+    calm_collector()
+    close_outputs = open_outputs(bootstrap.log_file)
+    try:
+        with Store.open(bootstrap.store_url, bootstrap.key_path) as store:
+            service = Service(bootstrap, store, config, ready)
+            with Machine(
+                bootstrap, store.snapshot(), share_gre=share_gre, record=service.record_later
+            ) as machine:
+                asyncio.run(service.run(machine))
+    finally:
+        close_outputs()
+
+
+class Service:
+    """One run: `headend`, its control socket, and signals."""
+
+    def __init__(
+        self,
+        bootstrap: Bootstrap,
+        store: Store,
+        config: Path | None,
+        ready: Callable[[str], object],
+    ) -> None:
+        self._bootstrap = bootstrap
+        self._store = store
+        self._config = config
+        self._file = load(config)
+        self._ready = ready
+        self.headend: Headend
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._reloads: set[asyncio.Task[None]] = set()
+
+    async def run(self, machine: Machine) -> None:
+        loop = asyncio.get_running_loop()
+        database = Database(self._store)
+        headend = self.headend = Headend(
+            self._store.snapshot(),
+            listeners=machine.listeners,
+            dataplane=machine.dataplane,
+            routes=machine.routes,
+            load=database.snapshot,
+            change_password=database.change_password,
+        )
+        self._loop = loop
+        admin = AdminServer(headend, self._bootstrap.admin_path)
+        ended: asyncio.Future[str] = loop.create_future()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, _end, ended, signal.Signals(number).name)
+        loop.add_signal_handler(signal.SIGHUP, self._hang_up)
+        try:
+            await headend.start()
+            await admin.start()
+            for notice in machine.notices:
+                headend.events.record(notice)
+            notify("READY=1")
+            self._ready(headend.listening)
+            reason = await ended
+            notify("STOPPING=1")
+            await headend.stop(reason)
+        finally:
+            await admin.stop()
+            database.close()
+            self._loop = None
+
+    def record_later(self, occurrence: Occurrence) -> None:
+        """Record an event from another thread."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self.headend.events.record, occurrence)
+
+    def _hang_up(self) -> None:
+        """SIGHUP."""
+        task = asyncio.get_running_loop().create_task(self._reload())
+        self._reloads.add(task)
+        task.add_done_callback(self._reloads.discard)
+
+    async def _reload(self) -> None:
+        headend = self.headend
+        try:
+            changed = changes(self._file, load(self._config))
+        except FastpptpError as error:
+            headend.events.record(occur("CONFIG", 102, problem=str(error)))
+            return
+        if changed:
+            what = f"{', '.join(changed)} in the bootstrap file; it holds from the next start"
+            headend.events.record(occur("CONFIG", 100, what=what))
+        try:
+            await headend.reload()
+        except FastpptpError:
+            return  # recorded by reload
+
+
+def changes(before: Bootstrap, after: Bootstrap) -> list[str]:
+    """The names of the settings that differ."""
+    return [
+        known.name
+        for known in fields(Bootstrap)
+        if getattr(before, known.name) != getattr(after, known.name)
+    ]
+
+
+def _end(ended: asyncio.Future[str], reason: str) -> None:
+    if not ended.done():
+        ended.set_result(reason)

@@ -1,0 +1,311 @@
+"""The control API on its unix socket, through the command line's client and the command line."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import stat
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from fastpptp.admin.api import AdminServer
+from fastpptp.admin.client import AdminClient, AdminError
+from fastpptp.cli import cli
+from fastpptp.errors import ConfigurationError, Problem, UnavailableError
+from fastpptp.settings import profiles
+from tests.unit.server.support import Rig, running, until
+
+
+class Served:
+    """A Rig with its API on `path`."""
+
+    def __init__(self, rig: Rig, path: Path) -> None:
+        self.rig = rig
+        self.path = path
+        self.client = AdminClient(path)
+
+    async def ask(self, call: Callable[..., Any], *words: Any, **named: Any) -> Any:
+        return await asyncio.to_thread(call, *words, **named)
+
+    async def cli(self, *words: str) -> tuple[int, str]:
+        """Exit code and output of a command."""
+        words = (*words, "--state-dir", str(self.path.parent))
+        result = await asyncio.to_thread(CliRunner().invoke, cli, words)
+        return result.exit_code, result.output
+
+    async def raw(self, request: bytes) -> tuple[int, Any]:
+        """Status and JSON of a request that the client would not make."""
+        reader, writer = await asyncio.open_unix_connection(self.path)
+        writer.write(request)
+        answer = await reader.read()
+        writer.close()
+        await writer.wait_closed()
+        head, _, body = answer.partition(b"\r\n\r\n")
+        return int(head.split()[1]), json.loads(body)
+
+
+@asynccontextmanager
+async def served(tmp_path: Path) -> AsyncIterator[Served]:
+    async with running() as rig:
+        server = AdminServer(rig.headend, tmp_path / "admin.sock")
+        await server.start()
+        try:
+            yield Served(rig, tmp_path / "admin.sock")
+        finally:
+            await server.stop()
+
+
+def run(tmp_path: Path, test: Callable[[Served], Awaitable[None]]) -> None:
+    async def whole() -> None:
+        async with served(tmp_path) as made:
+            await test(made)
+
+    asyncio.run(whole())
+
+
+def test_the_socket_is_private_and_goes(tmp_path: Path) -> None:
+    async def test(made: Served) -> None:
+        assert stat.S_IMODE(made.path.stat().st_mode) == 0o600
+        assert (await made.ask(made.client.version))["version"]
+
+    run(tmp_path, test)
+    assert not (tmp_path / "admin.sock").exists()
+
+
+def test_sessions(tmp_path: Path) -> None:
+    async def test(made: Served) -> None:
+        assert await made.ask(made.client.sessions) == []
+        await made.rig.dial_up()
+        (row,) = await made.ask(made.client.sessions)
+        assert row["user"] == "pptpuser"
+        assert (row["group"], row["address"]) == ("pptpgroup", "172.16.1.10")
+        assert row["client_type"] == "fastpptp"
+        assert row["encryption"] == "MPPE 128-bit stateless"
+        assert row["method"] == "MSCHAP-V2"
+        detail = await made.ask(made.client.session, row["id"])
+        assert detail["server_address"] == "172.16.1.1"
+        assert detail["counters"]["rx_packets"] == 0
+        assert detail["flow"] == "None"
+        code, table = await made.cli("sessions")
+        assert code == 0
+        assert "pptpuser" in table
+        assert "MPPE 128-bit stateless" in table
+        code, text = await made.cli("session", str(row["id"]))
+        assert "Server address:" in text
+        assert "\nLocal call ID:" in text
+        assert (await made.cli("sessions", "--group", "other", "--json"))[1] == "[]\n"
+
+    run(tmp_path, test)
+
+
+def test_no_such_session(tmp_path: Path) -> None:
+    async def test(made: Served) -> None:
+        with pytest.raises(AdminError, match="there is no session 99"):
+            await made.ask(made.client.session, 99)
+        assert await made.cli("session", "99") == (1, "fastpptp: there is no session 99\n")
+        code, text = await made.cli("logout", "99")
+        assert code == 1
+        assert "there is no session 99" in text
+
+    run(tmp_path, test)
+
+
+@pytest.mark.parametrize(
+    ("words", "ends"),
+    [
+        (["1"], True),
+        (["--user", "pptpuser"], True),
+        (["--group", "pptpgroup"], True),
+        (["--all"], True),
+        (["--user", "nobody"], False),
+        (["--group", ""], False),
+    ],
+)
+def test_logout(tmp_path: Path, words: list[str], ends: bool) -> None:
+    async def test(made: Served) -> None:
+        client = await made.rig.dial_up()
+        code, said = await made.cli("logout", *words, "--json")
+        assert (code, json.loads(said)) == (0, [1] if ends else [])
+        if ends:
+            await until(lambda: client.client.calls[0].ended is not None)
+        else:
+            assert client.client.calls[0].is_up
+
+    run(tmp_path, test)
+
+
+def test_events(tmp_path: Path) -> None:
+    async def test(made: Served) -> None:
+        await made.rig.dial_up()
+        found = await made.ask(made.client.events, **{"class": "PPTP,AUTH", "severity": "4"})
+        assert [f"{e['class']}/{e['number']}" for e in found["events"]] == [
+            "PPTP/47", "PPTP/42", "AUTH/22",
+        ]  # fmt: skip
+        _, said = await made.cli("events", "--class", "PPTP")
+        lines = said.splitlines()
+        assert lines[0].endswith("SEV=4 PPTP/47 RPT=1 127.0.0.1")
+        assert lines[1] == "Tunnel to peer 127.0.0.1 established"
+        newest = json.loads((await made.cli("events", "--newest-first", "--json"))[1])
+        oldest = json.loads((await made.cli("events", "--json"))[1])
+        assert newest == oldest[::-1]
+        last = json.loads((await made.cli("events", "--per-page", "2", "--json"))[1])
+        assert last == oldest[-2:]
+        page = json.loads((await made.cli("events", "--per-page", "2", "--page", "1", "--json"))[1])
+        assert page == oldest[:2]
+        assert "page 1 of" in (await made.cli("events", "--per-page", "2", "--page", "1"))[1]
+        assert (await made.cli("events", "--clear"))[0] == 0
+        assert (await made.ask(made.client.events))["total"] == 0
+
+    run(tmp_path, test)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--severity", "0-5"), "severity: '0-5' is not valid (allowed: 1 to 13"),
+        (("--client", "x"), "client: 'x' is not valid (allowed: an IPv4 address"),
+    ],
+)
+def test_wrong_filters(tmp_path: Path, words: tuple[str, ...], said: str) -> None:
+    async def test(made: Served) -> None:
+        code, text = await made.cli("events", *words)
+        assert code == 4
+        assert said in text
+
+    run(tmp_path, test)
+
+
+def test_statistics(tmp_path: Path) -> None:
+    async def test(made: Served) -> None:
+        await made.rig.dial_up()
+        found = await made.ask(made.client.statistics)
+        assert (found["active_sessions"], found["total_tunnels"]) == (1, 1)
+        assert found["by_encryption"] == {"MPPE 128-bit stateless": 1}
+        assert "Sessions with MSCHAP-V2: " in (await made.cli("statistics"))[1]
+
+    run(tmp_path, test)
+
+
+def test_reload(tmp_path: Path) -> None:
+    async def test(made: Served) -> None:
+        made.rig.policies.append(profiles.default())
+        assert await made.ask(made.client.reload) == 7
+        made.rig.policies.append(ConfigurationError(Problem("a.b", "is wrong", "right")))
+        with pytest.raises(ConfigurationError) as caught:
+            await made.ask(made.client.reload)
+        assert caught.value.problems == (Problem("a.b", "is wrong", "right"),)
+        made.rig.policies.append(UnavailableError("store: locked", "try again"))
+        with pytest.raises(UnavailableError, match="store: locked\ntry again"):
+            await made.ask(made.client.reload)
+        made.rig.policies.append(profiles.default())
+        assert await made.cli("reload") == (0, "Revision 7 holds.\n")
+
+    run(tmp_path, test)
+
+
+def test_the_command_line_pokes_the_headend(tmp_path: Path) -> None:
+    async def test(made: Served) -> None:
+        assert (await made.cli("init"))[0] == 0
+        made.rig.policies.append(profiles.default())
+        code, said = await made.cli("config", "set", "pptp.max_tunnels", "5")
+        assert (code, said) == (0, "pptp.max_tunnels is set. It holds now.\n")
+        made.rig.policies.append(UnavailableError("no"))
+        made.rig.policies.append(ConfigurationError(Problem("x", "is wrong")))
+        await made.cli("config", "set", "pptp.max_tunnels", "6")
+        code, said = await made.cli("config", "set", "pptp.max_tunnels", "7")
+        assert said == "pptp.max_tunnels is set. The running headend refused: x: is wrong\n"
+
+    run(tmp_path, test)
+
+
+POST = b"POST /v1/logout HTTP/1.0\r\nContent-Length: %d\r\n\r\n%b"
+
+
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        (b"GET /v1/nothing HTTP/1.0\r\n\r\n", 404),
+        (b"PUT /v1/sessions HTTP/1.0\r\n\r\n", 405),
+        (b"GET /v1/events?word=1 HTTP/1.0\r\n\r\n", 422),
+        (b"GET /v1/events?newest=yes HTTP/1.0\r\n\r\n", 422),
+        (b"GET /v1/events?class=PTPP HTTP/1.0\r\n\r\n", 422),
+        (b"GET /v1/events?page=0 HTTP/1.0\r\n\r\n", 422),
+        (POST % (1, b"{"), 422),
+        (POST % (2, b"[]"), 422),
+        (POST % (2, b"{}"), 422),
+        (POST % (27, b'{"session": 1, "all": true}'), 422),
+        (POST % (14, b'{"all": false}'), 422),
+    ],
+)
+def test_wrong_requests(tmp_path: Path, request_: bytes, status: int) -> None:
+    async def test(made: Served) -> None:
+        got, answer = await made.raw(request_)
+        assert got == status
+        assert answer["error"]
+
+    run(tmp_path, test)
+
+
+class TestSocket:
+    def test_a_running_headend_is_told_of(self, tmp_path: Path) -> None:
+        async def test(made: Served) -> None:
+            with pytest.raises(UnavailableError, match="a headend is already running"):
+                await AdminServer(made.rig.headend, made.path).start()
+
+        run(tmp_path, test)
+
+    def test_it_stays_with_the_headend_that_was_there_first(self, tmp_path: Path) -> None:
+        async def test(made: Served) -> None:
+            second = AdminServer(made.rig.headend, made.path)
+            with pytest.raises(UnavailableError):
+                await second.start()
+            await second.stop()
+            assert (await made.ask(made.client.version))["version"]
+
+        run(tmp_path, test)
+
+    def test_a_stale_one_is_replaced(self, tmp_path: Path) -> None:
+        with socket.socket(socket.AF_UNIX) as dead:
+            dead.bind(str(tmp_path / "admin.sock"))
+
+        async def test(made: Served) -> None:
+            await made.ask(made.client.version)
+
+        run(tmp_path, test)
+
+    @pytest.mark.parametrize(
+        ("name", "said"),
+        [("x" * 120, "path is longer than 107 octets"), ("none/admin.sock", "cannot be made")],
+    )
+    def test_a_path_that_does_not_do(self, tmp_path: Path, name: str, said: str) -> None:
+        async def test() -> None:
+            async with running() as rig:
+                with pytest.raises(UnavailableError, match=said):
+                    await AdminServer(rig.headend, tmp_path / name).start()
+
+        asyncio.run(test())
+
+
+def test_sessions_are_watched_until_ctrl_c(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    turns: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        turns.append(seconds)
+        if len(turns) == 3:
+            raise KeyboardInterrupt
+
+    async def test(made: Served) -> None:
+        await made.rig.dial_up()
+        monkeypatch.setattr(time, "sleep", sleep)
+        code, said = await made.cli("sessions", "--watch")
+        assert (code, turns) == (0, [1, 1, 1])
+        assert "pptpuser" in said
+
+    run(tmp_path, test)

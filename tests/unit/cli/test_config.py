@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import json
+import stat
+from pathlib import Path
+
+import pytest
+
+from tests.unit.cli.conftest import Installation
+
+
+def test_export_and_import(installed: Installation, tmp_path: Path) -> None:
+    file = tmp_path / "out.toml"
+    installed.done("user", "add", "alice", "--password", "secret12")
+    installed.done("config", "export", str(file))
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    text = installed.done("config", "export")
+    assert file.read_text() == text
+    installed.done("user", "delete", "alice")
+    installed.done("config", "import", str(file))
+    assert installed.done("config", "export") == text
+
+
+def test_import_from_standard_input(installed: Installation) -> None:
+    installed.done("config", "import", "-", stdin="[pptp]\nmax_tunnels = 7\n")
+    assert installed.json("config", "list", "pptp")["pptp.max_tunnels"] == 7
+    assert installed.json("user", "list") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[pptp\n", ":1:6: Expected ']' at the end of a table declaration (TOML syntax)\n"),
+        ("[pptp]\nmax_tunels = 1\n", "pptp.max_tunels: unknown key (did you mean max_tunnels?)"),
+        (
+            "[pptp]\npacket_window_size = 9999\nenabled = 3\n",
+            "pptp.packet_window_size: 9999 is not valid (allowed: 0 to 4096 packets)\n"
+            "pptp.enabled: 3 is not valid (allowed: true or false)\n",
+        ),
+    ],
+)
+def test_a_wrong_file_changes_nothing(
+    installed: Installation, tmp_path: Path, text: str, said: str
+) -> None:
+    file = tmp_path / "wrong.toml"
+    file.write_text(text)
+    before = installed.done("config", "export")
+    for command in ("check", "import"):
+        assert said in installed.failed(4, "config", command, str(file))
+    assert installed.done("config", "export") == before
+
+
+def test_errors_in_json(installed: Installation) -> None:
+    said = json.loads(installed.failed(4, "config", "set", "pptp.max_tunels", "1", "--json"))
+    assert said["problems"] == [
+        {
+            "where": "pptp.max_tunels",
+            "what": "unknown key",
+            "remedy": "did you mean max_tunnels?",
+        }
+    ]
+
+
+def test_check_says_that_it_is_right(installed: Installation, tmp_path: Path) -> None:
+    file = tmp_path / "right.toml"
+    file.write_text(installed.done("config", "export"))
+    assert installed.done("config", "check", str(file)) == f"{file} is a valid configuration.\n"
+    assert installed.json("config", "check", str(file)) == {"users": 1, "groups": 1, "pools": 1}
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "kept", "after"),
+    [
+        ("pptp.max_tunnels", "7", 7, 0),
+        ("base_group.idle_timeout", "0", 0, 30),
+        ("events.log", "1-9", "1-9", "1-5"),
+        ("assignment.from_client", "yes", True, False),
+    ],
+)
+def test_set_and_reset(
+    installed: Installation, key: str, value: str, kept: object, after: object
+) -> None:
+    installed.done("config", "set", key, value)
+    assert installed.json("config", "list")[key] == kept
+    installed.done("config", "reset", key)
+    assert installed.json("config", "list")[key] == after
+
+
+def test_event_classes_and_hours(installed: Installation) -> None:
+    installed.done("config", "set", "events.classes.PPTP.log", "1-13")
+    installed.done("config", "set", "access_hours.shop", "Mon-Fri 09:00-17:00; Sat 09:00-12:00")
+    installed.done("user", "set", "pptpuser", "--access-hours", "shop")
+    text = installed.done("config", "export")
+    assert 'log = "1-13"' in text
+    assert "Sat 09:00-12:00" in text
+    installed.done("config", "set", "events.classes.PPTP.console", "1-4")
+    installed.done("config", "reset", "events.classes.PPTP.log")
+    installed.done("config", "reset", "events.classes.PPTP")
+    installed.done("user", "set", "pptpuser", "--inherit", "access-hours")
+    installed.done("config", "reset", "access_hours.shop")
+    assert "PPTP" not in installed.done("config", "export").replace("MSCHAP", "")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("set", "nowhere.key", "1"), "fastpptp: nowhere.key: unknown key"),
+        (("set", "pptp.max_tunnels", "x"), "'x' is not valid (allowed: 0 to 65535, 0 = unlimited"),
+        (("reset", "events.classes.NONE.log"), "events.classes.NONE"),
+        (("list", "nowhere"), "fastpptp: nowhere: unknown key"),
+    ],
+)
+def test_wrong_keys(installed: Installation, words: tuple[str, ...], said: str) -> None:
+    assert said in installed.failed(4, "config", *words)
+
+
+def test_a_change_says_when_it_holds(installed: Installation) -> None:
+    said = installed.json("config", "set", "pptp.max_tunnels", "3")
+    assert said == {
+        "changed": "pptp.max_tunnels is set.",
+        "takes_effect": "now",
+        "revision": 3,
+        "headend": "not running",
+    }

@@ -1,0 +1,194 @@
+"""nftables, systemd, routes and the event sink, each against a stand-in of its world."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import shutil
+import socket
+import subprocess
+from datetime import UTC, datetime
+from ipaddress import IPv4Address, IPv4Network, IPv6Network
+from pathlib import Path
+
+import pytest
+
+from fastpptp.addresses.grant import AddressGrant
+from fastpptp.backends.nftables import IcmpGuard, rules
+from fastpptp.errors import UnavailableError
+from fastpptp.events.catalogue import occur
+from fastpptp.events.log import EventLog
+from fastpptp.server.eventsink import EventSink, level, open_outputs
+from fastpptp.server.notify import notify
+from fastpptp.server.routes import DeviceThread, InnerRoutes, Network
+from fastpptp.settings import profiles, toml
+from fastpptp.settings.resolve import PolicySnapshot
+
+
+class TestIcmpGuard:
+    def test_it_installs_and_removes_its_own_table(self, tmp_path: Path) -> None:
+        out = tmp_path / "said"
+        guard = IcmpGuard("fastpptp_x", ("sh", "-c", f"cat >>{out}"))
+        guard.remove()
+        assert not out.exists()
+        guard.install()
+        assert json.loads(out.read_text()) == {"nftables": rules("fastpptp_x")}
+        out.unlink()
+        guard.remove()
+        assert json.loads(out.read_text()) == {
+            "nftables": [{"delete": {"table": {"family": "ip", "name": "fastpptp_x"}}}]
+        }
+
+    @pytest.mark.parametrize(
+        ("command", "said"),
+        [
+            (("/nonexistent/nft",), "nft is not installed"),
+            (("sh", "-c", "echo Error: no >&2; exit 1"), "nft refused: Error: no"),
+        ],
+    )
+    def test_it_says_what_is_wrong(self, command: tuple[str, ...], said: str) -> None:
+        with pytest.raises(UnavailableError) as caught:
+            IcmpGuard("x", command).install()
+        assert caught.value.what == said
+
+    @pytest.mark.skipif(shutil.which("nft") is None, reason="nft is not installed")
+    def test_nft_takes_its_rules(self) -> None:
+        done = subprocess.run(
+            ["nft", "-c", "-j", "-f", "-"], input=json.dumps({"nftables": rules("fastpptp_x")}),
+            text=True, capture_output=True, check=False,
+        )  # fmt: skip
+        if "Operation not permitted" in done.stderr:
+            pytest.skip("nft needs CAP_NET_ADMIN even to check rules")
+        assert done.returncode == 0, done.stderr
+
+
+class TestNotify:
+    def test_without_systemd(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
+        notify("READY=1")
+
+    @pytest.mark.parametrize("abstract", [False, True])
+    def test_with_it(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, abstract: bool) -> None:
+        path = f"@{tmp_path}" if abstract else str(tmp_path / "notify")
+        monkeypatch.setenv("NOTIFY_SOCKET", path)
+        notify("READY=1")  # nobody listens yet
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+            systemd.bind("\0" + path[1:] if abstract else path)
+            notify("READY=1")
+            assert systemd.recv(100) == b"READY=1"
+
+
+class Recorder:
+    """routes.Device that keeps what it was told."""
+
+    def __init__(self) -> None:
+        self.said: list[tuple[str, list[str]]] = []
+
+    def add_addresses(self, addresses: list[IPv4Address]) -> None:
+        self.said.append(("address", list(map(str, addresses))))
+
+    def add_routes(self, networks: list[Network]) -> None:
+        self.said.append(("add", list(map(str, networks))))
+
+    def delete_routes(self, networks: list[Network]) -> None:
+        self.said.append(("delete", list(map(str, networks))))
+
+    def take(self) -> list[tuple[str, list[str]]]:
+        taken, self.said = self.said, []
+        return taken
+
+
+def policy(text: str) -> PolicySnapshot:
+    return PolicySnapshot(toml.loads(text))
+
+
+def grant(address: str) -> AddressGrant:
+    return AddressGrant(IPv4Address(address), IPv4Address("172.16.1.1"))
+
+
+class TestInnerRoutes:
+    def test_the_pools_are_routed_whole(self) -> None:
+        device = Recorder()
+        routes = InnerRoutes(device)
+        routes.follow(PolicySnapshot(profiles.default()))
+        assert device.take() == [
+            ("address", ["172.16.1.1"]),
+            ("add", ["172.16.1.10/31", "172.16.1.12/30", "172.16.1.16/30", "172.16.1.20/32"]),
+        ]
+        routes.granted(grant("172.16.1.15"))
+        routes.released(grant("172.16.1.15"))
+        assert device.take() == []
+
+    def test_an_address_from_elsewhere_is_routed_alone(self) -> None:
+        device = Recorder()
+        routes = InnerRoutes(device)
+        routes.granted(grant("10.9.9.9"))
+        routes.released(grant("10.9.9.9"))
+        routes.released(grant("10.9.9.9"))
+        assert device.take() == [("add", ["10.9.9.9/32"]), ("delete", ["10.9.9.9/32"])]
+
+    def test_it_follows_another_policy(self) -> None:
+        device = Recorder()
+        routes = InnerRoutes(device)
+        pools = "[[pools]]\nfirst = '10.0.0.0'\nlast = '10.0.0.3'\n"
+        routes.follow(policy(pools))
+        device.take()
+        routes.follow(
+            policy(
+                "[[pools]]\nfirst = '10.0.1.0'\nlast = '10.0.1.3'\nserver_address = '10.0.1.254'\n"
+                "[system]\nipv6_prefix = '2001:db8::/48'\n"
+            )
+        )
+        assert device.take() == [
+            ("address", ["10.0.1.254"]),
+            ("add", ["10.0.1.0/30", "2001:db8::/48"]),
+            ("delete", ["10.0.0.0/30"]),
+        ]
+        routes.follow(policy(pools))
+        assert [kind for kind, _ in device.take()] == ["add", "delete"]
+
+
+def test_the_device_thread_tells_what_fails() -> None:
+    failed: list[Exception] = []
+    thread = DeviceThread("no such device", failed.append)
+    thread.add_addresses([IPv4Address("10.0.0.1")])
+    thread.add_routes([IPv4Network("10.0.0.0/8")])
+    thread.delete_routes([IPv6Network("2001:db8::/48")])
+    thread.close()
+    assert len(failed) == 3
+    assert "there is no network device no such device" in str(failed[0])
+
+
+class TestEventSink:
+    NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
+
+    def test_console_and_file_get_what_the_policy_sends_them(self, tmp_path: Path) -> None:
+        console, file = io.StringIO(), tmp_path / "log"
+        close = open_outputs(file, console)
+        sink = EventSink(EventLog(), lambda: self.NOON)
+        try:
+            sink.record(occur("PPTP", 47, peer=IPv4Address("192.0.2.1")))
+            sink.record(occur("SYSTEM", 123, problem="x"))
+        finally:
+            close()
+        sink.record(occur("SYSTEM", 123, problem="later"))
+        first = (
+            "1 01/02/2026 12:00:00.000 SEV=4 PPTP/47 RPT=1 192.0.2.1\n"
+            "Tunnel to peer 192.0.2.1 established\n"
+        )
+        second = "2 01/02/2026 12:00:00.000 SEV=1 SYSTEM/123 RPT=1\nInternal error: x\n"
+        assert file.read_text() == first + second
+        assert console.getvalue() == second
+        assert len(sink.log) == 3
+
+    def test_a_file_that_cannot_be_written(self, tmp_path: Path) -> None:
+        with pytest.raises(UnavailableError, match=r"the log file .* cannot be written: No such"):
+            open_outputs(tmp_path / "none" / "log")
+
+    def test_levels(self) -> None:
+        levels = [level(severity) for severity in (1, 2, 3, 4, 6, 7, 13)]
+        error, warning, info, debug = (
+            logging.ERROR, logging.WARNING, logging.INFO, logging.DEBUG,
+        )  # fmt: skip
+        assert levels == [error, warning, warning, info, info, debug, debug]

@@ -1,0 +1,140 @@
+"""`serve` without a machine of its own: signals, control socket, systemd, reloads."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fastpptp.admin.client import AdminClient
+from fastpptp.bootstrap import Bootstrap
+from fastpptp.events.catalogue import occur
+from fastpptp.server.preflight import listen
+from fastpptp.server.routes import InnerRoutes
+from fastpptp.server.serve import Service, changes
+from fastpptp.settings import profiles
+from fastpptp.store import Store
+from tests.unit.server.support import LOOPBACK, LoopDataplane, until
+from tests.unit.server.test_backends import Recorder
+
+
+class FakeMachine:
+    """What Machine gives, without root."""
+
+    def __init__(self) -> None:
+        self.listeners = listen([LOOPBACK], 0)
+        self.dataplane = LoopDataplane()
+        self.routes = InnerRoutes(Recorder())
+        self.notices = [occur("SYSTEM", 122, feature="nftables", problem="absent")]
+
+
+class Running:
+    """A service that is ready."""
+
+    def __init__(self, service: Service, bootstrap: Bootstrap, said: list[str]) -> None:
+        self.service = service
+        self.bootstrap = bootstrap
+        self.said = said
+        self.client = AdminClient(bootstrap.admin_path)
+
+    async def events(self) -> list[str]:
+        found = await asyncio.to_thread(self.client.events)
+        return [f"{e['class']}/{e['number']} {e['text']}" for e in found["events"]]
+
+    async def seen(self, text: str) -> str:
+        """The event that holds `text`, once it is there."""
+        while True:
+            for line in await self.events():
+                if text in line:
+                    return line
+
+
+def serve(
+    tmp_path: Path, test: Callable[[Running], Awaitable[None]], config: str = ""
+) -> list[str]:
+    """Run `test` on a service and end it by SIGTERM; what the service printed."""
+    file = tmp_path / "fastpptp.toml"
+    file.write_text(config)
+    bootstrap = Bootstrap(state_directory=tmp_path)
+    Store.create(bootstrap.store_url, bootstrap.key_path, profiles.default()).close()
+    said: list[str] = []
+
+    async def whole(store: Store) -> None:
+        service = Service(bootstrap, store, file, said.append)
+        machine: Any = FakeMachine()
+        task = asyncio.create_task(service.run(machine))
+        await until(lambda: bool(said) or task.done())
+        if not task.done():
+            await asyncio.wait_for(test(Running(service, bootstrap, said)), 10)
+            os.kill(os.getpid(), signal.SIGTERM)
+        await task
+        machine.dataplane.close()
+
+    asyncio.run(whole(Store.open(bootstrap.store_url, bootstrap.key_path)))
+    return said
+
+
+def test_it_is_ready_and_goes_on_sigterm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test(running: Running) -> None:
+        assert await running.seen("nftables is not available: absent")
+        assert systemd.recv(100) == b"READY=1"
+
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        said = serve(tmp_path, test)
+        assert systemd.recv(100) == b"STOPPING=1"
+    assert len(said) == 1
+    assert said[0].startswith("127.0.0.1:")
+    assert not (tmp_path / "admin.sock").exists()
+
+
+def test_sighup_follows_the_store(tmp_path: Path) -> None:
+    async def test(running: Running) -> None:
+        bootstrap = running.bootstrap
+        with Store.open(bootstrap.store_url, bootstrap.key_path) as store, store.edit() as draft:
+            draft.add_user("alice", {"password": "secret12"})
+        os.kill(os.getpid(), signal.SIGHUP)
+        assert await running.seen("CONFIG/101") == "CONFIG/101 Configuration reloaded, revision 3"
+
+    serve(tmp_path, test)
+
+
+@pytest.mark.parametrize(
+    ("config", "event"),
+    [
+        ("port = 99\n", "CONFIG/100 Configuration changed: port in the bootstrap file"),
+        ("port = 0\n", "CONFIG/102 Configuration refused, nothing has changed: "),
+    ],
+)
+def test_sighup_reads_the_bootstrap_file(tmp_path: Path, config: str, event: str) -> None:
+    async def test(running: Running) -> None:
+        (tmp_path / "fastpptp.toml").write_text(config)
+        os.kill(os.getpid(), signal.SIGHUP)
+        assert await running.seen(event)
+        if "refused" in event:
+            assert not any("CONFIG/101" in line for line in await running.events())
+
+    serve(tmp_path, test)
+
+
+def test_events_from_other_threads(tmp_path: Path) -> None:
+    async def test(running: Running) -> None:
+        occurrence = occur("SYSTEM", 123, problem="routes")
+        await asyncio.to_thread(running.service.record_later, occurrence)
+        assert await running.seen("Internal error: routes")
+
+    serve(tmp_path, test)
+
+
+def test_what_changed() -> None:
+    before = Bootstrap()
+    assert changes(before, before) == []
+    assert changes(before, replace(before, port=1, tun="x")) == ["port", "tun"]
