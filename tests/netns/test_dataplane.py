@@ -1,0 +1,320 @@
+"""Two dataplanes back to back: real raw sockets, real TUNs, a veth link between two namespaces."""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import hashlib
+import os
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+from typing import TypeVar
+
+import pytest
+
+from fastpptp.dataplane import Dataplane
+from fastpptp.ports import CallPolicy, CallSpec
+from tests.hosts import Host, Hosts
+
+pytestmark = pytest.mark.netns
+
+HEADEND, CLIENT = IPv4Address("192.0.2.1"), IPv4Address("192.0.2.2")
+INNER_HEADEND, INNER_CLIENT = IPv4Address("198.51.100.1"), IPv4Address("198.51.100.2")
+CALL_IDS = {"headend": 0x1111, "client": 0x2222}
+KEYS = (bytes(range(16)), bytes(range(16, 32)))
+CLONE_NEWNET = 0x40000000
+Result = TypeVar("Result")
+
+
+def within(host: Host, action: Callable[[], Result]) -> Result:
+    """Run an action in a namespace, on a thread that ends there."""
+    results: list[Result] = []
+    errors: list[BaseException] = []
+
+    def body() -> None:
+        try:
+            fd = os.open(f"/run/netns/{host.name}", os.O_RDONLY)
+            libc = ctypes.CDLL(None, use_errno=True)
+            if libc.setns(fd, CLONE_NEWNET):
+                raise OSError(ctypes.get_errno(), "setns")
+            os.close(fd)
+            results.append(action())
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=body)
+    thread.start()
+    thread.join()
+    if errors:
+        raise errors[0]
+    return results[0]
+
+
+def open_tun(queues: int, vnet: bool) -> list[int]:
+    """A multi-queue TUN device tun0, with every offload if `vnet`."""
+    found = []
+    for _ in range(queues):
+        found.append(os.open("/dev/net/tun", os.O_RDWR))
+        flags = 0x1101 | (0x4000 * vnet)  # IFF_TUN, IFF_MULTI_QUEUE, IFF_NO_PI, IFF_VNET_HDR
+        fcntl.ioctl(found[-1], 0x400454CA, struct.pack("16sH22x", b"tun0", flags))
+        if vnet:
+            fcntl.ioctl(found[-1], 0x400454D0, 0x67)  # checksums, TSO4, TSO6, USO4, USO6
+    return found
+
+
+def open_gre() -> socket.socket:
+    return socket.socket(socket.AF_INET, socket.SOCK_RAW, 47)
+
+
+@dataclass
+class End:
+    """One side: its namespace, its dataplane, its call."""
+
+    host: Host
+    dataplane: Dataplane
+    handle: int
+
+    def drops(self) -> dict[str, int]:
+        return self.dataplane.drop_counts()
+
+
+@dataclass
+class Side:
+    """What is different between the two ends."""
+
+    label: str
+    local: IPv4Address
+    peer: IPv4Address
+    inner: IPv4Address
+    inner_peer: IPv4Address
+    keys: tuple[bytes, bytes]
+
+
+SIDES = (
+    Side("headend", HEADEND, CLIENT, INNER_HEADEND, INNER_CLIENT, KEYS),
+    Side("client", CLIENT, HEADEND, INNER_CLIENT, INNER_HEADEND, KEYS[::-1]),
+)
+
+
+def open_packet() -> socket.socket:
+    return socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0)
+
+
+def raise_end(
+    stack: ExitStack,
+    host: Host,
+    side: Side,
+    mode: str,
+    vnet: bool,
+    workers: int,
+    mtu: int,
+    packets: bool,
+) -> End:
+    queues = within(host, lambda: open_tun(workers, vnet))
+    for queue in queues:
+        stack.callback(os.close, queue)
+    raws = [stack.enter_context(within(host, open_gre)) for _ in range(workers)]
+    count = workers if packets else 0
+    senders = [stack.enter_context(within(host, open_packet)) for _ in range(count)]
+    host.link("tun0", "mtu", str(mtu))
+    host.address("tun0", f"{side.inner}/30")
+    dataplane = stack.enter_context(
+        Dataplane(
+            [raw.fileno() for raw in raws],
+            queues,
+            vnet_header=vnet,
+            udp_offload=vnet,
+            packet_fds=[packet.fileno() for packet in senders],
+        )
+    )
+    other = CALL_IDS["client" if side.label == "headend" else "headend"]
+    handle = 1 << 16 | CALL_IDS[side.label]
+    dataplane.open_call(handle, CallSpec(other, side.local, side.peer))
+    policy = CallPolicy(peer_address=side.inner_peer, encryption_required=mode != "plain")
+    dataplane.set_policy(handle, policy)
+    if mode != "plain":
+        for direction in (0, 1):
+            dataplane.set_keys(handle, direction, side.keys[direction], 128, mode == "stateless")
+    dataplane.own_lcp(handle, True)
+    dataplane.open_gate(handle, 4)
+    dataplane.start()
+    return End(host, dataplane, handle)
+
+
+@contextmanager
+def tunnel(
+    hosts: Hosts,
+    mode: str,
+    *,
+    vnet: bool = True,
+    workers: int = 1,
+    mtu: int = 1396,
+    packets: bool = False,
+) -> Iterator[tuple[End, End]]:
+    """A call between two namespaces, up."""
+    left, right = hosts.add("headend"), hosts.add("client")
+    hosts.join(left, f"{HEADEND}/24", right, f"{CLIENT}/24")
+    with ExitStack() as stack:
+        ends = [
+            raise_end(stack, host, side, mode, vnet, workers, mtu, packets)
+            for host, side in zip((left, right), SIDES, strict=True)
+        ]
+        yield ends[0], ends[1]
+
+
+def transfer(source: Host, target: Host, address: IPv4Address, size: int) -> float:
+    """Send octets over TCP and compare their digest; returns Mbit/s."""
+    data = hashlib.shake_256(b"transfer").digest(1 << 20) * (size >> 20)
+    listener = within(target, lambda: socket.create_server((str(address), 5001)))
+    found: list[str] = []
+
+    def receive() -> None:
+        connection, _ = listener.accept()
+        digest = hashlib.sha256()
+        with connection:
+            while part := connection.recv(1 << 18):
+                digest.update(part)
+        found.append(digest.hexdigest())
+
+    thread = threading.Thread(target=receive, daemon=True)
+    thread.start()
+    sender = within(source, socket.socket)
+    sender.settimeout(20)
+    with sender, listener:
+        began = time.monotonic()
+        sender.connect((str(address), 5001))
+        sender.sendall(data)
+        sender.shutdown(socket.SHUT_WR)
+        thread.join(30)
+        took = time.monotonic() - began
+    assert found == [hashlib.sha256(data).hexdigest()]
+    return len(data) * 8 / took / 1e6
+
+
+@pytest.mark.parametrize("mode", ["plain", "stateless", "stateful"])
+@pytest.mark.parametrize("vnet", [False, True])
+def test_ping_and_transfer(hosts: Hosts, mode: str, vnet: bool) -> None:
+    with tunnel(hosts, mode, vnet=vnet) as (headend, client):
+        for size in ("56", "1360"):
+            result = client.host.run("ping", "-c3", "-i0.01", "-s", size, str(INNER_HEADEND))
+            assert " 0% packet loss" in result.stdout
+        up = transfer(client.host, headend.host, INNER_HEADEND, 20 << 20)
+        down = transfer(headend.host, client.host, INNER_CLIENT, 20 << 20)
+        print(
+            f"{mode} vnet={vnet}: up {up:.0f} down {down:.0f} Mbit/s",
+            headend.drops(),
+            client.drops(),
+        )
+        assert set(headend.drops()) <= {"inner unknown", "inner malformed", "mppe awaits flush"}
+
+
+@pytest.mark.parametrize("mode", ["plain", "stateless"])
+def test_two_workers(hosts: Hosts, mode: str) -> None:
+    with tunnel(hosts, mode, workers=2) as (headend, client):
+        assert headend.dataplane.steered
+        transfer(client.host, headend.host, INNER_HEADEND, 8 << 20)
+        transfer(headend.host, client.host, INNER_CLIENT, 8 << 20)
+
+
+def test_the_tun_gives_each_worker_its_own(hosts: Hosts) -> None:
+    host = hosts.add("steering")
+    queues = within(host, lambda: open_tun(2, False))
+    host.address("tun0", "198.51.100.254/24")
+    pairs = [socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM) for _ in queues]
+    with ExitStack() as stack:
+        for queue in queues:
+            stack.callback(os.close, queue)
+        for pair in pairs:
+            for end in pair:
+                stack.enter_context(end)
+                end.setblocking(False)
+        dataplane = stack.enter_context(Dataplane([pair[1].fileno() for pair in pairs], queues))
+        for call_id in range(1, 9):
+            handle, inner = 1 << 16 | call_id, IPv4Address("198.51.100.0") + call_id
+            dataplane.open_call(handle, CallSpec(call_id, HEADEND, CLIENT))
+            dataplane.set_policy(handle, CallPolicy(peer_address=inner))
+            dataplane.open_gate(handle, 4)
+        sender = stack.enter_context(
+            within(host, lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+        )
+        for port in range(1000, 1020):
+            for call_id in range(1, 9):
+                sender.sendto(b"x", (str(IPv4Address("198.51.100.0") + call_id), port))
+        for worker, pair in enumerate(pairs):
+            while dataplane.poll_once(worker_index=worker):
+                pass
+            call_ids = [packet[6] << 8 | packet[7] for packet in drain(pair[0])]
+            own = [call_id for call_id in range(1, 9) if call_id % 2 == worker]
+            assert sorted(call_ids) == sorted(own * 20)
+
+
+def drain(end: socket.socket) -> list[bytes]:
+    found = []
+    while True:
+        try:
+            found.append(end.recv(2048))
+        except BlockingIOError:
+            return found
+
+
+def test_udp_super_packets(hosts: Hosts) -> None:
+    """Datagrams sent with UDP_SEGMENT arrive whole, in order."""
+    with tunnel(hosts, "stateless") as (headend, client):
+        receiver = within(headend.host, lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+        sender = within(client.host, lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+        with receiver, sender:
+            receiver.settimeout(5)
+            receiver.bind((str(INNER_HEADEND), 7))
+            sender.setsockopt(socket.IPPROTO_UDP, 103, 1000)
+            data = hashlib.shake_256(b"udp").digest(30_500)
+            sender.sendto(data, (str(INNER_HEADEND), 7))
+            got = [receiver.recv(65536) for _ in range(31)]
+            assert b"".join(got) == data
+            assert [len(part) for part in got] == [1000] * 30 + [500]
+
+
+def test_the_outer_packet_may_be_fragmented(hosts: Hosts) -> None:
+    with tunnel(hosts, "stateless") as (headend, client):
+        for end in (headend, client):
+            device = next(
+                name for name in ("v1l", "v1r") if name in end.host.run("ip", "link").stdout
+            )
+            end.host.link(device, "mtu", "1000")
+        result = client.host.run("ping", "-c3", "-i0.01", "-s1360", str(INNER_HEADEND))
+        assert " 0% packet loss" in result.stdout
+
+
+def test_too_big_for_the_call(hosts: Hosts) -> None:
+    """A TUN with a larger MTU: DF is answered, the rest is fragmented."""
+    with tunnel(hosts, "stateless", mtu=1500) as (_, client):
+        loud = client.host.run("ping", "-c1", "-Mdo", "-s1450", str(INNER_HEADEND), check=False)
+        assert "mtu = 1396" in loud.stdout or "mtu=1396" in loud.stdout
+        client.host.run("ip", "route", "flush", "cache")
+        quiet = client.host.run("ping", "-c2", "-i0.01", "-Mdont", "-s1450", str(INNER_HEADEND))
+        assert " 0% packet loss" in quiet.stdout
+
+
+def test_an_unknown_call_is_not_answered(hosts: Hosts) -> None:
+    with tunnel(hosts, "plain") as (headend, client):
+        headend.dataplane.close_call(headend.handle)
+        result = client.host.run("ping", "-c2", "-i0.01", "-W1", str(INNER_HEADEND), check=False)
+        assert "100% packet loss" in result.stdout
+        assert headend.drops().get("unknown call", 0) >= 2
+        assert "Unreachable" not in result.stdout
+
+
+def test_another_source_is_refused(hosts: Hosts) -> None:
+    with tunnel(hosts, "plain") as (headend, client):
+        spec = CallSpec(1, HEADEND, IPv4Address("192.0.2.77"))
+        headend.dataplane.close_call(headend.handle)
+        while not headend.dataplane.read_events():
+            time.sleep(0.001)
+        headend.dataplane.open_call(headend.handle + (1 << 16), spec)
+        client.host.run("ping", "-c1", "-W1", str(INNER_HEADEND), check=False)
+        assert headend.drops().get("wrong address", 0) >= 1
