@@ -1,0 +1,179 @@
+"""Session scale: how many, how fast, how much memory, and what a redial storm does.
+
+The headend and the load generator run on the same cores, a namespace each. Every session is
+negotiated in full: control connection, LCP, MS-CHAPv2, CCP with MPPE-128 stateless, IPCP.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bench.rows import Row, ratio_of
+from tests.headend import Headend
+from tests.hosts import Host, Hosts
+from tests.load import Load, Watch, configuration
+
+SECTION = "Sessions, headend and load generator on the same cores"
+SERVER = "192.0.2.1"
+# 28,232 ephemeral ports each.
+SOURCES = ("192.0.2.11", "192.0.2.12")
+OWN, SHARED = 1, 1000
+SESSIONS = {OWN: 15_000, SHARED: 60_000}
+IN_FLIGHT = 100
+SETUPS_TARGET = 500
+OCTETS_TARGET = 16 << 10
+ADMITTED = 200
+OVERLOAD = 4
+SETTLING = 2.0  # seconds of a storm that do not count
+
+# One datagram into each of the first N addresses of the pool, at a pace that no queue overflows.
+TALK = """
+import socket, sys, time
+from ipaddress import IPv4Address
+talker = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+first = int(IPv4Address("10.0.0.1"))
+for number in range(int(sys.argv[1])):
+    talker.sendto(bytes(64), (str(IPv4Address(first + number)), 9))
+    if number % 50 == 0:
+        time.sleep(0.005)
+"""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A server's host, a client's, and a place for logs."""
+
+    server: Host
+    client: Host
+    folder: Path
+
+    @contextmanager
+    def headend(self, handshakes: int) -> Iterator[Watch]:
+        """A fresh headend."""
+        state = Path(tempfile.mkdtemp(dir=self.folder))
+        with Headend(self.server, state, SERVER) as headend:
+            headend.import_configuration(configuration(handshakes))
+            yield Watch(headend)
+
+    def load(self, *words: object) -> Load:
+        sources = [word for source in SOURCES for word in ("--source", source)]
+        return Load(self.client, self.folder / "load.log", SERVER, *sources, *words)
+
+
+def setup_rate(scene: Scene, calls: int, count: int, runs: int) -> Row:
+    """Sessions a second from nothing to `count`."""
+    samples = []
+    for _ in range(runs):
+        with (
+            scene.headend(handshakes=4000),
+            scene.load("--sessions", count, "--calls", calls, "--in-flight", IN_FLIGHT) as load,
+        ):
+            up = load.wait_for("up", 60 + count / 20)
+            samples.append(up["reached"] / up["seconds"])
+    name = f"setup rate, {count:,} sessions, {_over(calls)}"
+    row = Row(SECTION, name, statistics.median(samples), "sessions/s", samples=samples)
+    return _against(row, f">= {SETUPS_TARGET}", row.figure >= SETUPS_TARGET)
+
+
+def scale(scene: Scene, calls: int, count: int) -> list[Row]:
+    """`count` sessions at once, a packet through each, and what one of them costs."""
+    with scene.headend(handshakes=4000) as watch:
+        before = watch.holdings()
+        words = ("--sessions", count, "--calls", calls, "--in-flight", IN_FLIGHT)
+        with scene.load(*words) as load:
+            load.wait_for("up", 60 + count / 20)
+            after = watch.holdings()
+            scene.server.run(sys.executable, "-c", TALK, str(count), timeout=60 + count / 100)
+            held = after.named["sessions"]
+            load.stop()
+            heard = load.wait_for("held", 60)
+    over = _over(calls)
+    dropped = f"{sum(heard['dropped'].values())} dropped"
+    cost = (after.octets - before.octets) / held
+    arena = (after.arena - before.arena) / held
+    memory = Row(SECTION, f"memory of an idle session, {over}", cost / 1024, "KiB")
+    memory.note = f"and {arena / 1024:.1f} KiB of the dataplane's arenas; kernel memory apart"
+    concurrent = Row(SECTION, f"concurrent sessions, {over}", held, "sessions", note=dropped)
+    return [
+        _against(concurrent, f">= {SESSIONS[calls]:,}", held >= SESSIONS[calls]),
+        Row(SECTION, f"of these with traffic, {over}", heard["receivers"], "sessions"),
+        _against(memory, f"<= {OCTETS_TARGET >> 10} KiB", cost + arena <= OCTETS_TARGET),
+    ]
+
+
+@dataclass(frozen=True)
+class Storm:
+    """What a redial storm did, beside the rate at which sessions came up just before it."""
+
+    best: float
+    goodput: float
+    refused: int
+    dropped: int
+
+
+def blow(scene: Scene, clients: int, established: int, seconds: float) -> Storm:
+    """Clients dial at OVERLOAD times the rate at which `established` sessions came up before."""
+    common = ("--sessions", established, "--calls", SHARED, "--in-flight", IN_FLIGHT)
+    with scene.headend(handshakes=ADMITTED):
+        with scene.load(*common) as load:
+            up = load.wait_for("up", 60 + established / 20)
+        best = up["reached"] / up["seconds"]
+        storm = ("--storm", OVERLOAD * best, "--clients", clients, "--storm-seconds", seconds)
+        with scene.load(*common, *storm) as load:
+            done = load.wait_for("stormed", 120 + seconds + established / 20)
+    ups = [moment for moment in done["ups"] if moment >= SETTLING]
+    refused, dropped = sum(done["failed"].values()), sum(done["dropped"].values())
+    return Storm(best, len(ups) / (seconds - SETTLING), refused, dropped)
+
+
+def storms(scene: Scene, clients: int, established: int, seconds: float, runs: int) -> list[Row]:
+    """Redial storms; each is held against the rate just before it."""
+    made = [blow(scene, clients, established, seconds) for _ in range(runs)]
+    best, goodput = [storm.best for storm in made], [storm.goodput for storm in made]
+    share, dropped = ratio_of(goodput, best), sum(storm.dropped for storm in made)
+    name = f"redial storm, {clients:,} clients, {OVERLOAD}x overload: goodput"
+    row = Row(SECTION, name, statistics.median(goodput), "sessions/s", "the best rate", share)
+    row.samples = goodput
+    refused = sum(storm.refused for storm in made)
+    row.note = f"{refused:,} calls refused; {dropped} of {established:,} sessions dropped"
+    return [
+        Row(SECTION, "best rate before a storm", statistics.median(best), "sessions/s"),
+        _against(row, ">= 80 %, none dropped", share >= 0.8 and not dropped),
+    ]
+
+
+def _over(calls: int) -> str:
+    return "a TCP connection each" if calls == OWN else f"{calls:,} on a control connection"
+
+
+def _against(row: Row, target: str, met: bool) -> Row:
+    row.target, row.met = target, met
+    return row
+
+
+def run(quick: bool = False) -> Iterator[Row]:
+    """All rows; `quick` with fewer sessions, which says nothing about the targets."""
+    with tempfile.TemporaryDirectory() as name, Hosts() as hosts:
+        server, client = hosts.add("server"), hosts.add("client")
+        _, device = hosts.join(server, f"{SERVER}/24", client, f"{SOURCES[0]}/24")
+        for source in SOURCES[1:]:
+            client.address(device, f"{source}/24")
+        scene = Scene(server, client, Path(name))
+        for row in measured(scene, quick):
+            yield replace(row, target="", met=None) if quick else row
+
+
+def measured(scene: Scene, quick: bool) -> Iterator[Row]:
+    for calls, count in SESSIONS.items():
+        yield setup_rate(scene, calls, 500 if quick else 2_000, 1 if quick else 5)
+        yield from scale(scene, calls, 500 if quick else count)
+    if quick:
+        yield from storms(scene, 60_000, established=500, seconds=8, runs=1)
+    else:
+        yield from storms(scene, 60_000, established=1_000, seconds=8, runs=5)
