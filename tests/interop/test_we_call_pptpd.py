@@ -40,10 +40,14 @@ def pptpd(bridge: test_hosts.Host, share: Path) -> Iterator[Guest]:
 
 
 def dial(
-    host: test_hosts.Host, *options: str, password: str = "secret", timeout: float = 60
+    host: test_hosts.Host,
+    *options: str,
+    user: str = "alice",
+    password: str = "secret",
+    timeout: float = 60,
 ) -> subprocess.CompletedProcess[str]:
     return host.run(
-        sys.executable, "-m", "fastpptp", "dial", PPTPD, "--user", "alice", "--password", password,
+        sys.executable, "-m", "fastpptp", "dial", PPTPD, "--user", user, "--password", password,
         *options, check=False, timeout=timeout,
     )  # fmt: skip
 
@@ -53,7 +57,8 @@ def test_ping(name: str, pptpd: Guest, bridge: test_hosts.Host) -> None:
     theirs, ours, method, encryption = SETTINGS[name]
     pptpd.check(f"start_pptpd {PPTPD} '{theirs}'")
     try:
-        done = dial(bridge, *ours, "--ping", INNER, "--count", "3", "--json")
+        pings = " && ".join(f"ping -c 3 -i 0.2 -W 2 -s {size} {INNER}" for size in (56, 1372))
+        done = dial(bridge, *ours, "--exec", f"sh -c '{pings}'", "--json")
         assert done.returncode == 0, (
             done.stdout + done.stderr + pptpd.run("cat /tmp/pppd-server.log")[1]
         )
@@ -70,32 +75,58 @@ def test_ping(name: str, pptpd: Guest, bridge: test_hosts.Host) -> None:
     assert re.search(r"rcvd \[LCP TermReq", log), "we hang up in order"
 
 
-def test_wrong_password(pptpd: Guest, bridge: test_hosts.Host) -> None:
-    pptpd.check(f"start_pptpd {PPTPD} '{MS} require-mppe-128'")
+# name: (pppd's options, our options, user, password, what we say)
+REFUSALS = {
+    "wrong password": (f"{MS} require-mppe-128", [], "alice", "wrong", "authentication failed"),
+    "unknown user": (f"{MS} require-mppe-128", [], "nobody", "secret", "authentication failed"),
+    "encryption required by us only": (f"{MS} noccp", [], "alice", "secret", "encryption"),
+    "encryption required by pppd only": (
+        f"{MS} require-mppe-128", ["--mppe", "none"], "alice", "secret", "",
+    ),
+    "protocol not allowed": (
+        "require-chap refuse-pap refuse-mschap refuse-mschap-v2 noccp", ["--mppe", "none"],
+        "alice", "secret", "terminated by the peer",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+def test_refusal(name: str, pptpd: Guest, bridge: test_hosts.Host) -> None:
+    theirs, ours, user, password, said = REFUSALS[name]
+    pptpd.check(f"start_pptpd {PPTPD} '{theirs}'")
     try:
-        done = dial(bridge, "--ping", INNER, password="wrong")
+        done = dial(bridge, *ours, "--ping", INNER, user=user, password=password)
     finally:
         pptpd.run("stop_pptpd")
     assert done.returncode != 0
-    assert "authentication failed" in (done.stdout + done.stderr).lower()
+    assert said in (done.stdout + done.stderr).lower()
     assert "Traceback" not in done.stderr
 
 
-def test_fifty_megabytes(pptpd: Guest, bridge: test_hosts.Host, tmp_path: Path) -> None:
-    """Through poptop's own processes; the digest is compared at the far end."""
+def test_fifty_megabytes_each_way(pptpd: Guest, bridge: test_hosts.Host, tmp_path: Path) -> None:
+    """Through poptop's own processes; each digest is compared at the far end."""
     script = (
         "import hashlib, socket, sys\n"
         f"s = socket.create_connection(('{INNER}', 5001), 20)\n"
         "s.settimeout(100)\n"
         "d = bytes(range(256)) * 4096 * 50; s.sendall(d); s.shutdown(1)\n"
         "got = s.makefile().read()\n"
-        "sys.exit(got.split()[0] != hashlib.sha256(d).hexdigest())\n"
+        "if got.split()[0] != hashlib.sha256(d).hexdigest(): sys.exit('sent')\n"
+        f"s = socket.create_connection(('{INNER}', 5002), 20)\n"
+        "h = hashlib.file_digest(s.makefile('rb'), 'sha256')\n"
+        "if h.digest() != hashlib.sha256(d).digest(): sys.exit('received')\n"
+    )
+    (pptpd.share / "serve.py").write_text(
+        "import socket\n"
+        "s = socket.create_server(('', 5002))\n"
+        "s.accept()[0].sendall(bytes(range(256)) * 4096 * 50)\n"
     )
     path = tmp_path / "send.py"
     path.write_text(script)
     pptpd.check(f"start_pptpd {PPTPD} '{MS} require-mppe-128'")
     try:
         pptpd.check("socat -t 60 TCP-LISTEN:5001,fork,reuseaddr,rcvbuf=16384 SYSTEM:sha256sum &")
+        pptpd.check("python3 /lab/run/serve.py &")
         done = dial(bridge, "--exec", f"{sys.executable} {path}", timeout=150)
         assert done.returncode == 0, done.stdout + done.stderr
     finally:
