@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from fastpptp.backends.nexthops import Changes
+from fastpptp.backends.nftables import PREFIX
 
 LIST = ("nft", "-j", "list", "ruleset")
 LEGACY_TABLES = Path("/proc/net/ip_tables_names")
@@ -43,14 +44,19 @@ def meets_gre(ruleset: Iterable[Mapping[str, Any]]) -> bool:
     chains = {}
     rules = []
     for item in ruleset:
-        chain = item.get("chain", {})
-        if chain.get("family") in FAMILIES and "hook" in chain:
+        chain, rule = item.get("chain", {}), item.get("rule", {})
+        if _is_others(chain) and "hook" in chain:
             if chain["hook"] in OUTGOING and chain.get("policy") == "drop":
                 return True
             chains[_place(chain, chain["name"])] = chain
-        if item.get("rule", {}).get("family") in FAMILIES:
-            rules.append(item["rule"])
+        if _is_others(rule):
+            rules.append(rule)
     return any(_counts(chains.get(_place(rule, rule["chain"])), rule["expr"]) for rule in rules)
+
+
+def _is_others(item: Mapping[str, Any]) -> bool:
+    """Of a family that meets GRE, and not in a table of ours."""
+    return item.get("family") in FAMILIES and not item["table"].startswith(PREFIX)
 
 
 def _place(item: Mapping[str, Any], chain: str) -> tuple[str, str, str]:

@@ -263,6 +263,7 @@ def _system() -> dict[int, EventType]:
         121: EventType(WARNING, "No more control connections can be accepted: {problem}"),
         122: EventType(WARNING, "{feature} is not available: {problem}"),
         123: EventType(FAULT, "Internal error: {problem}"),
+        124: EventType(WARNING_HIGH, "This machine could not be changed as wanted: {problem}"),
     }
 
 

@@ -12,18 +12,18 @@ from types import TracebackType
 
 from fastpptp.backends import netdev
 from fastpptp.backends.firewall import Firewall
-from fastpptp.backends.nftables import IcmpGuard
+from fastpptp.backends.forwarding import Forwarding
+from fastpptp.backends.nftables import OwnTable
 from fastpptp.bootstrap import Bootstrap
 from fastpptp.dataplane import Dataplane
 from fastpptp.errors import UnavailableError
 from fastpptp.events.catalogue import Occurrence, occur
 from fastpptp.server import preflight
 from fastpptp.server.net import Offload, Tun, open_gre, open_receiver_of_last_resort, open_tun
+from fastpptp.server.passage import Passage
 from fastpptp.server.routes import DeviceThread, InnerRoutes, server_addresses
 from fastpptp.server.sending import PacketDataplane, open_packet_sockets
 from fastpptp.settings.resolve import PolicySnapshot
-
-TABLE = "fastpptp"
 
 # Every inner packet fits: the largest MRU that LCP may agree on.
 INNER_MTU = 1500
@@ -70,6 +70,11 @@ class Machine:
     ) -> None:
         self._stack.close()
 
+    def follow(self, policy: PolicySnapshot) -> None:
+        """Have routes, forwarding and NAT be as this policy wants them, on a thread of theirs."""
+        self.routes.follow(policy)
+        self._passage.follow(policy)
+
     def _open(self, stack: ExitStack) -> None:
         bootstrap = self._bootstrap
         preflight.check_capabilities()
@@ -79,28 +84,33 @@ class Machine:
             stack.callback(listener.close)
         if not self._share_gre:
             preflight.check_gre_free()
-        self._guard(stack)
+        table = self._guard(stack)
         outer = [open_gre() for _ in range(bootstrap.worker_count)]
         for gre in outer:
             stack.callback(gre.close)
         self.tun = open_tun(bootstrap.tun, bootstrap.worker_count)
         stack.callback(self.tun.close)
         netdev.bring_up(self.tun.name, server_addresses(self._policy), mtu=INNER_MTU)
-        self._route(stack)
+        forwarding = Forwarding()
+        stack.callback(_quietly, forwarding.restore)
+        thread = self._thread(stack)
+        self.routes = InnerRoutes(thread)
+        self._passage = Passage(thread, table, forwarding)
         self.dataplane = self._open_dataplane(stack, outer)
         stack.callback(self.dataplane.close)
         self.dataplane.start()
 
-    def _guard(self, stack: ExitStack) -> None:
+    def _guard(self, stack: ExitStack) -> OwnTable:
         """Keep the kernel from answering GRE with ICMP protocol-unreachable."""
-        guard = IcmpGuard(f"{TABLE}_{self._bootstrap.tun}")
+        table = OwnTable(self._bootstrap.tun)
+        stack.callback(_quietly, table.remove)
         try:
-            guard.install()
-            stack.callback(_quietly, guard.remove)
+            table.install()
         except UnavailableError as error:
             stack.callback(open_receiver_of_last_resort().close)
             problem = f"{error.what}; a second raw socket does its work"
             self.notices.append(occur("SYSTEM", 122, feature="nftables", problem=problem))
+        return table
 
     def _open_dataplane(self, stack: ExitStack, outer: Sequence[socket.socket]) -> Dataplane:
         """One that sends as the bootstrap setting `outer` wants it."""
@@ -110,13 +120,16 @@ class Machine:
             return open_sender(stack, outer, self.tun)
         return _packet_dataplane(outer, self.tun, lambda: True)
 
-    def _route(self, stack: ExitStack) -> None:
-        thread = DeviceThread(self.tun.name, self._routes_failed)
+    def _thread(self, stack: ExitStack) -> DeviceThread:
+        thread = DeviceThread(self.tun.name, self._change_failed)
         stack.callback(thread.close)
-        self.routes = InnerRoutes(thread)
+        return thread
 
-    def _routes_failed(self, error: Exception) -> None:
-        self._record(occur("SYSTEM", 123, problem=str(error)))
+    def _change_failed(self, error: Exception) -> None:
+        if isinstance(error, UnavailableError):
+            self._record(occur("SYSTEM", 124, problem=error.what))
+        else:
+            self._record(occur("SYSTEM", 123, problem=str(error)))
 
 
 def open_dataplane(outer: Sequence[socket.socket], tun: Tun) -> Dataplane:

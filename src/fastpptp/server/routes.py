@@ -7,15 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from ipaddress import IPv4Address, IPv4Network, IPv6Network, summarize_address_range
-from typing import Protocol, TypeAlias, TypeVar
+from typing import ParamSpec, Protocol, TypeAlias
 
 from fastpptp.addresses.grant import AddressGrant
 from fastpptp.backends import netdev
 from fastpptp.settings.resolve import PolicySnapshot
 
 Network: TypeAlias = IPv4Network | IPv6Network
-T = TypeVar("T")
+P = ParamSpec("P")
 
 
 def policy_networks(policy: PolicySnapshot) -> set[Network]:
@@ -91,7 +92,7 @@ def _sorted(networks: set[Network]) -> list[Network]:
 
 
 class DeviceThread:
-    """One thread that changes a device's addresses and routes, in order, beside the event loop.
+    """One thread that changes what the kernel has of ours, in order, beside the event loop.
 
     `failed` is called, on that thread, with what the kernel refused.
     """
@@ -102,20 +103,24 @@ class DeviceThread:
         self._thread = ThreadPoolExecutor(1, "fastpptp-routes")
 
     def add_addresses(self, addresses: list[IPv4Address]) -> None:
-        self._thread.submit(self._carry_out, netdev.add_addresses, addresses)
+        self.run(netdev.add_addresses, self._name, addresses)
 
     def add_routes(self, networks: list[Network]) -> None:
-        self._thread.submit(self._carry_out, netdev.add_routes, networks)
+        self.run(netdev.add_routes, self._name, networks)
 
     def delete_routes(self, networks: list[Network]) -> None:
-        self._thread.submit(self._carry_out, netdev.delete_routes, networks)
+        self.run(netdev.delete_routes, self._name, networks)
+
+    def run(self, change: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
+        """Carry out any change of this machine, in its turn."""
+        self._thread.submit(self._carry_out, partial(change, *args, **kwargs))
 
     def close(self) -> None:
         """Wait for what is under way."""
         self._thread.shutdown()
 
-    def _carry_out(self, change: Callable[[str, list[T]], None], items: list[T]) -> None:
+    def _carry_out(self, change: Callable[[], None]) -> None:
         try:
-            change(self._name, items)
+            change()
         except Exception as error:  # a thread's exception would be lost
             self._failed(error)

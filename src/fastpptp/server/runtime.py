@@ -55,6 +55,7 @@ class Headend:
         listeners: Sequence[socket.socket],
         dataplane: Dataplane,
         routes: InnerRoutes,
+        follow: Callable[[PolicySnapshot], object],
         load: Load,
         change_password: ChangePassword,
         stop_wait: float = STOP_WAIT,
@@ -62,7 +63,7 @@ class Headend:
         self._listeners = listeners
         self.listening = ", ".join(map(_shown, listeners))
         self._dataplane = dataplane
-        self._routes = routes
+        self._follow = follow
         self._load = load
         self._stop_wait = stop_wait
         self._connections: dict[int, ControlProtocol] = {}
@@ -91,7 +92,7 @@ class Headend:
         """Take control connections and read the dataplane from now on."""
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(self._loop_failed)
-        self._routes.follow(self.policy)
+        self._follow(self.policy)
         loop.add_reader(self._dataplane.fileno(), self._read_dataplane)
         for listener in self._listeners:
             self._servers.append(
@@ -134,7 +135,7 @@ class Headend:
         now = asyncio.get_running_loop().time()
         self.log.update(policy.events)
         self._answers.update(policy)
-        self._routes.follow(policy)
+        self._follow(policy)
         self._do(self.manager.update(policy, now))
         self.events.record(occur("CONFIG", 101, revision=policy.revision))
         return policy.revision

@@ -74,6 +74,7 @@ class Service:
             listeners=machine.listeners,
             dataplane=machine.dataplane,
             routes=machine.routes,
+            follow=machine.follow,
             load=database.snapshot,
             change_password=database.change_password,
         )

@@ -127,6 +127,10 @@ SYSTEM = (
               help="how long they are held"),
     Attribute("client_to_client", "Client to Client", Flag(), True,
               help="sessions may exchange packets with each other"),
+    Attribute("forwarding", "Forwarding", Flag(), False, touches=Touches.NOW,
+              help="switch this machine's forwarding on while the headend runs"),
+    Attribute("nat", "Network Address Translation", Flag(), False, touches=Touches.NOW,
+              help="clients reach other networks under this machine's own address"),
 )  # fmt: skip
 
 ASSIGNMENT = (

@@ -55,6 +55,8 @@ class SystemSettings:
     reorder_packets: int
     reorder_time: int
     client_to_client: bool
+    forwarding: bool
+    nat: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -202,11 +202,13 @@ async def running(tree: Configuration | None = None, *, stop: bool = True) -> As
         rig.transmit(handle, frame)
 
     dataplane, device = LoopDataplane(transmit), Recorder()
+    routes = InnerRoutes(device)
     headend = Headend(
         PolicySnapshot(tree or profiles.default()),
         listeners=listen([LOOPBACK], 0),
         dataplane=dataplane,
-        routes=InnerRoutes(device),
+        routes=routes,
+        follow=routes.follow,
         load=load,
         change_password=change_password,
     )

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from fastpptp.addresses.grant import AddressGrant
-from fastpptp.backends.nftables import IcmpGuard, rules
+from fastpptp.backends.forwarding import IPV4, IPV6, Forwarding
+from fastpptp.backends.nftables import OwnTable, rules
 from fastpptp.errors import UnavailableError
 from fastpptp.events.catalogue import occur
 from fastpptp.events.log import EventLog
@@ -26,19 +27,36 @@ from fastpptp.settings import profiles, toml
 from fastpptp.settings.resolve import PolicySnapshot
 
 
-class TestIcmpGuard:
-    def test_it_installs_and_removes_its_own_table(self, tmp_path: Path) -> None:
-        out = tmp_path / "said"
-        guard = IcmpGuard("fastpptp_x", ("sh", "-c", f"cat >>{out}"))
-        guard.remove()
-        assert not out.exists()
-        guard.install()
-        assert json.loads(out.read_text()) == {"nftables": rules("fastpptp_x")}
-        out.unlink()
-        guard.remove()
-        assert json.loads(out.read_text()) == {
-            "nftables": [{"delete": {"table": {"family": "ip", "name": "fastpptp_x"}}}]
+class TestOwnTable:
+    @pytest.fixture
+    def said(self, tmp_path: Path) -> Path:
+        return tmp_path / "said"
+
+    @pytest.fixture
+    def table(self, said: Path) -> OwnTable:
+        """One whose nft writes down what it is told."""
+        return OwnTable("pptp0", ("sh", "-c", f"cat >>{said}"))
+
+    def test_it_installs_and_removes_its_own_table(self, table: OwnTable, said: Path) -> None:
+        table.remove()
+        assert not said.exists()
+        table.install()
+        assert json.loads(said.read_text()) == {"nftables": rules("fastpptp_pptp0")}
+        said.unlink()
+        table.remove()
+        assert json.loads(said.read_text()) == {
+            "nftables": [{"delete": {"table": {"family": "ip", "name": "fastpptp_pptp0"}}}]
         }
+
+    def test_it_is_made_anew_when_nat_changes_and_then_alone(
+        self, table: OwnTable, said: Path
+    ) -> None:
+        table.install()
+        said.unlink()
+        table.install(nat=False)
+        assert not said.exists()
+        table.install(nat=True)
+        assert json.loads(said.read_text()) == {"nftables": rules("fastpptp_pptp0", "pptp0")}
 
     @pytest.mark.parametrize(
         ("command", "said"),
@@ -49,18 +67,53 @@ class TestIcmpGuard:
     )
     def test_it_says_what_is_wrong(self, command: tuple[str, ...], said: str) -> None:
         with pytest.raises(UnavailableError) as caught:
-            IcmpGuard("x", command).install()
+            OwnTable("x", command).install()
         assert caught.value.what == said
 
     @pytest.mark.skipif(shutil.which("nft") is None, reason="nft is not installed")
-    def test_nft_takes_its_rules(self) -> None:
+    @pytest.mark.parametrize("device", [None, "pptp0"])
+    def test_nft_takes_its_rules(self, device: str | None) -> None:
         done = subprocess.run(
-            ["nft", "-c", "-j", "-f", "-"], input=json.dumps({"nftables": rules("fastpptp_x")}),
+            ["nft", "-c", "-j", "-f", "-"],
+            input=json.dumps({"nftables": rules("fastpptp_x", device)}),
             text=True, capture_output=True, check=False,
         )  # fmt: skip
         if "Operation not permitted" in done.stderr:
             pytest.skip("nft needs CAP_NET_ADMIN even to check rules")
         assert done.returncode == 0, done.stderr
+
+
+class TestForwarding:
+    @pytest.fixture
+    def sysctl(self, tmp_path: Path) -> Path:
+        for switch in (IPV4, IPV6):
+            (tmp_path / switch).parent.mkdir(parents=True)
+            (tmp_path / switch).write_text("0\n")
+        return tmp_path
+
+    def both(self, sysctl: Path) -> tuple[str, str]:
+        return (sysctl / IPV4).read_text().strip(), (sysctl / IPV6).read_text().strip()
+
+    def test_on_and_back(self, sysctl: Path) -> None:
+        forwarding = Forwarding(sysctl)
+        forwarding.set(ipv4=True, ipv6=False)
+        assert self.both(sysctl) == ("1", "0")
+        forwarding.set(ipv4=True, ipv6=True)
+        assert self.both(sysctl) == ("1", "1")
+        forwarding.restore()
+        assert self.both(sysctl) == ("0", "0")
+
+    def test_what_was_on_stays_on(self, sysctl: Path) -> None:
+        (sysctl / IPV4).write_text("1\n")
+        forwarding = Forwarding(sysctl)
+        forwarding.set(ipv4=True, ipv6=True)
+        forwarding.restore()
+        assert self.both(sysctl) == ("1", "0")
+
+    def test_a_switch_that_is_not_there(self, tmp_path: Path) -> None:
+        with pytest.raises(UnavailableError) as caught:
+            Forwarding(tmp_path).set(ipv4=True, ipv6=False)
+        assert caught.value.remedy == "Set it yourself: sysctl -w net.ipv4.ip_forward=1"
 
 
 class TestNotify:

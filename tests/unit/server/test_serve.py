@@ -32,6 +32,7 @@ class FakeMachine:
         self.listeners = listen([LOOPBACK], 0)
         self.dataplane = LoopDataplane()
         self.routes = InnerRoutes(Recorder())
+        self.follow = self.routes.follow
         self.notices = [occur("SYSTEM", 122, feature="nftables", problem="absent")]
 
 
