@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Address
 from typing import Any
 
-from sqlalchemy import Connection, Table, bindparam, delete, insert, select, update
+from sqlalchemy import Column, Connection, Table, bindparam, delete, insert, select, update
 
-from fastpptp.settings.tree import Configuration, GroupEntry, PoolRange, UserEntry
+from fastpptp.settings import attributes
+from fastpptp.settings.attributes import Attribute, Level
+from fastpptp.settings.kinds import Plain
+from fastpptp.settings.tree import Configuration, GroupEntry, PoolRange, UserEntry, Values
 from fastpptp.store import schema
 from fastpptp.store.sealing import Sealer
-
-BASE_GROUP = "base_group"
 
 
 def read_tree(connection: Connection, sealer: Sealer) -> Configuration:
@@ -21,7 +22,7 @@ def read_tree(connection: Connection, sealer: Sealer) -> Configuration:
     for section, name, value in connection.execute(select(schema.settings)):
         sections.setdefault(section, {})[name] = value
     return Configuration(
-        base=sections.pop(BASE_GROUP, {}),
+        base=_base(connection),
         sections=sections,
         groups=_groups(connection, sealer),
         users=_users(connection, sealer),
@@ -29,9 +30,7 @@ def read_tree(connection: Connection, sealer: Sealer) -> Configuration:
         hours={
             name: tuple(spans) for name, spans in connection.execute(select(schema.access_hours))
         },
-        event_classes={
-            row.name: row.attributes for row in connection.execute(select(schema.event_classes))
-        },
+        event_classes=_event_classes(connection),
     )
 
 
@@ -41,8 +40,13 @@ def write_tree(
     """Change the tables from `before` to `after`, touching only what differs."""
     if _settings(before) != _settings(after):
         _refill(connection, schema.settings, _settings(after))
+    if before.base != after.base:
+        _refill(connection, schema.base_group, [_columns(attributes.at(Level.BASE), after.base)])
     if before.event_classes != after.event_classes:
-        rows = [{"name": name, "attributes": own} for name, own in after.event_classes.items()]
+        declared = attributes.EVENT_CLASS_ATTRIBUTES
+        rows = [
+            {"name": name, **_columns(declared, own)} for name, own in after.event_classes.items()
+        ]
         _refill(connection, schema.event_classes, rows)
     if before.hours != after.hours:
         rows = [{"name": name, "spans": list(spans)} for name, spans in after.hours.items()]
@@ -64,34 +68,63 @@ def group_owner(name: str) -> str:
     return f"group:{name}"
 
 
+def _own(declared: Mapping[str, Attribute], values: Iterable[Any]) -> dict[str, Plain]:
+    """What is set, out of the columns of the attributes `declared`."""
+    return {name: value for name, value in zip(declared, values, strict=True) if value is not None}
+
+
+def _columns(declared: Mapping[str, Attribute], own: Values) -> dict[str, Plain | None]:
+    """The columns of what is set; the others are NULL."""
+    return {name: own.get(name) for name in declared}
+
+
+def _base(connection: Connection) -> dict[str, Plain]:
+    declared = attributes.at(Level.BASE)
+    row = connection.execute(select(*_named(schema.base_group, declared))).first()
+    return {} if row is None else _own(declared, row)
+
+
+def _event_classes(connection: Connection) -> dict[str, dict[str, Plain]]:
+    declared = attributes.EVENT_CLASS_ATTRIBUTES
+    query = select(*_named(schema.event_classes, ("name", *declared)))
+    return {name: _own(declared, values) for name, *values in connection.execute(query)}
+
+
 def _groups(connection: Connection, sealer: Sealer) -> dict[str, GroupEntry]:
-    table = schema.groups.c
-    query = select(table.name, table.type, table.password, table.attributes).order_by(table.id)
+    declared = attributes.at(Level.GROUP)
+    query = select(*_named(schema.groups, ("name", "type", "password", *declared)))
     return {
         name: GroupEntry(
-            kind, sealer.unseal(sealed, group_owner(name)) if sealed else "", attributes
+            kind,
+            sealer.unseal(sealed, group_owner(name)) if sealed else "",
+            _own(declared, values),
         )
-        for name, kind, sealed, attributes in connection.execute(query)
+        for name, kind, sealed, *values in connection.execute(query.order_by(schema.groups.c.id))
     }
 
 
 def _users(connection: Connection, sealer: Sealer) -> dict[str, UserEntry]:
-    user, group = schema.users.c, schema.groups.c
+    declared, user = attributes.at(Level.USER), schema.users.c
     query = (
-        select(user.name, user.password, group.name, user.address, user.netmask, user.attributes)
+        select(user.name, user.password, schema.groups.c.name, user.address, user.netmask)
+        .add_columns(*_named(schema.users, declared))
         .join_from(schema.users, schema.groups, isouter=True)
         .order_by(user.id)
     )
     return {
         name: UserEntry(
             sealer.unseal(sealed, user_owner(name)),
-            member_of,
+            group,
             _address(address),
             _address(netmask),
-            attributes,
+            _own(declared, values),
         )
-        for name, sealed, member_of, address, netmask, attributes in connection.execute(query)
+        for name, sealed, group, address, netmask, *values in connection.execute(query)
     }
+
+
+def _named(table: Table, names: Iterable[str]) -> list[Column[Any]]:
+    return [table.c[name] for name in names]
 
 
 def _pools(connection: Connection) -> tuple[PoolRange, ...]:
@@ -108,10 +141,9 @@ def _address(text: str | None) -> IPv4Address | None:
 
 
 def _settings(tree: Configuration) -> list[dict[str, Any]]:
-    sections = {**tree.sections, BASE_GROUP: tree.base}
     return [
         {"section": section, "name": name, "value": value}
-        for section, own in sections.items()
+        for section, own in tree.sections.items()
         for name, value in own.items()
     ]
 
@@ -152,7 +184,7 @@ def _write_groups(
             "name": name,
             "type": group.type,
             "password": sealer.seal(group.password, group_owner(name)) if group.password else None,
-            "attributes": dict(group.attributes),
+            **_columns(attributes.at(Level.GROUP), group.attributes),
         }
         for name, group in after.items()
         if before.get(name) != group
@@ -179,7 +211,7 @@ def _write_users(
             "password": sealer.seal(user.password, user_owner(name)),
             "address": user.address and str(user.address),
             "netmask": user.netmask and str(user.netmask),
-            "attributes": dict(user.attributes),
+            **_columns(attributes.at(Level.USER), user.attributes),
         }
         for name, user in changed.items()
     ]

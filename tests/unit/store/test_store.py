@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from alembic.autogenerate import compare_metadata
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, text
 
 from fastpptp.errors import ConfigurationError, UnavailableError
 from fastpptp.settings import profiles, toml
@@ -21,40 +16,8 @@ from fastpptp.settings.draft import Draft
 from fastpptp.settings.tree import Configuration
 from fastpptp.store import Store
 from fastpptp.store.keyfile import create_key
-from fastpptp.store.migrate import SCRIPTS, migrate, version
-from fastpptp.store.schema import HEAD, metadata
 from tests.unit.settings.test_toml import FULL
-
-
-class Place:
-    """Where a store of this test is."""
-
-    def __init__(self, folder: Path) -> None:
-        self.file = folder / "state" / "fastpptp.db"
-        self.key = folder / "state" / "fastpptp.key"
-        self.url = f"sqlite:///{self.file}"
-
-    def open(self) -> Store:
-        return Store.open(self.url, self.key)
-
-    def sql(self, statement: str) -> list[tuple[object, ...]]:
-        connection = sqlite3.connect(self.file)
-        try:
-            with connection:
-                return connection.execute(statement).fetchall()
-        finally:
-            connection.close()
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Place:
-    return Place(tmp_path)
-
-
-@pytest.fixture
-def store(place: Place) -> Iterator[Store]:
-    with Store.create(place.url, place.key, profiles.default()) as made:
-        yield made
+from tests.unit.store.conftest import Place
 
 
 def test_create_and_open(place: Place, store: Store) -> None:
@@ -273,57 +236,12 @@ def test_files_that_are_no_store(place: Place, store: Store, tmp_path: Path) -> 
         Store.create(f"sqlite:///{tmp_path / 'text' / 'x.db'}", place.key)
 
 
-def test_a_store_of_a_newer_version(place: Place, store: Store) -> None:
-    store.close()
-    place.sql("UPDATE alembic_version SET version_num = '9999'")
-    with pytest.raises(UnavailableError) as caught:
-        place.open()
-    assert caught.value.what == (
-        f"the store is at schema 9999, this fastpptp knows schemas up to {HEAD}"
-    )
-
-
 def test_a_locked_store(place: Place, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fastpptp.store.store.BUSY_MS", 1)
     with place.open() as other, store.edit() as draft:
         draft.set_base({"idle_timeout": 1})
         with pytest.raises(UnavailableError, match="another process holds it"), other.edit():
             pass
-
-
-def test_migrations_make_the_schema() -> None:
-    """On an empty database; twice is once; the newest script is HEAD."""
-    engine = create_engine("sqlite://")
-    with engine.begin() as connection:
-        assert version(connection) is None
-        migrate(connection)
-        migrate(connection)
-        assert version(connection) == HEAD
-        context = MigrationContext.configure(connection)
-        assert compare_metadata(context, metadata) == []
-        assert connection.execute(text("SELECT count(*) FROM users")).scalar() == 0
-    engine.dispose()
-
-
-def test_scripts_end_at_head() -> None:
-    config = Config()
-    config.set_main_option("script_location", SCRIPTS)
-    scripts = ScriptDirectory.from_config(config)
-    assert scripts.get_heads() == [HEAD]
-
-
-def test_downgrade_leaves_nothing() -> None:
-    from alembic import command
-
-    engine = create_engine("sqlite://")
-    with engine.begin() as connection:
-        migrate(connection)
-        config = Config()
-        config.set_main_option("script_location", SCRIPTS)
-        config.attributes["connection"] = connection
-        command.downgrade(config, "base")
-        assert version(connection) is None
-    engine.dispose()
 
 
 def test_a_store_can_move_to_another_thread(store: Store) -> None:
