@@ -125,7 +125,7 @@ class Dataplane:
 # shapes, indexes or lengths that do not fit, a state without keys; nothing has been done then.
 # RuntimeError: another thread is in the same Mppe. The GIL is released while packets are encrypted.
 
-MPPE_STATE: np.dtype[np.void]  # one direction of one session: 304 octets, no pointers
+MPPE_STATE: np.dtype[np.void]  # one direction of one session: 296 octets, no pointers
 MPPE_OK: int
 MPPE_MALFORMED: int  # not encrypted, or compressed
 MPPE_LATE: int  # behind what was received, or further ahead than catch_up

@@ -22,7 +22,6 @@ cdef enum:
     RESYNC_INTERVAL = 30000
     RESYNC_AFTER = 16            # implausible packets in a row, or unanswered Reset-Requests
     CANDIDATES = 4
-    MPPE_STATELESS_SIZE = 40     # of mppe_state: all but the RC4 table
 
 cdef enum:
     BATCH_UNSEEN = 0
@@ -35,6 +34,12 @@ cdef struct mppe_step:
     uint32_t changes
     uint8_t initialize
     uint8_t flush_changes_key    # 0 or 1: what this candidate says of the peer; 2: nothing
+
+
+cdef inline void prefetch_table(mppe_state *key) noexcept nogil:
+    """A stateful key's table, which the engine reads once the batch is whole."""
+    if key.armed and not key.stateless:
+        prefetch_lines(key.rc4, sizeof(key.rc4))
 
 
 cdef inline uint32_t flags_within(uint32_t after, uint32_t span) noexcept nogil:
@@ -148,7 +153,7 @@ cdef void snapshot_take(worker *w, call_state *call, mppe_snapshot *kept) noexce
     kept.handle = call.handle
     kept.sequence = call.mppe_sequence
     if call.receive_key.stateless:
-        memcpy(&kept.key, &call.receive_key, MPPE_STATELESS_SIZE)
+        memcpy(&kept.key, &call.receive_key, KEY_HEAD)
     else:
         kept.key = call.receive_key
 
@@ -156,7 +161,7 @@ cdef void snapshot_take(worker *w, call_state *call, mppe_snapshot *kept) noexce
 cdef void snapshot_restore(call_state *call, mppe_snapshot *kept) noexcept nogil:
     call.mppe_sequence = kept.sequence
     if call.receive_key.stateless:
-        memcpy(&call.receive_key, &kept.key, MPPE_STATELESS_SIZE)
+        memcpy(&call.receive_key, &kept.key, KEY_HEAD)
     else:
         call.receive_key = kept.key
 
@@ -329,6 +334,7 @@ cdef void stage_encrypt(worker *w, call_state *call, uint8_t *p, uint32_t length
     cdef bint flag = count & 0xFF == 0xFF
     cdef bint flush = call.flush_pending and w.now - call.flushed >= FLUSH_INTERVAL
     w.job_count += 1
+    prefetch_table(key)
     key.coherency = <uint16_t> count
     job.state = key
     job.source = p + 2

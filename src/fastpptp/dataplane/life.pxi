@@ -8,13 +8,13 @@ import numpy as _np
 
 
 _COUNTERS = (
-    "rx_packets", "rx_octets", "rx_discards", "rx_zlb", "tx_packets", "tx_octets", "tx_discards", "tx_zlb",
-    "ack_timeouts", "window_reopens", "out_of_window", "out_of_sequence", "lost", "control_received",
-    "control_sent", "mppe_resets_received", "mppe_resets_sent", "last_data", "opened",
+    "last_data", "rx_packets", "rx_octets", "tx_packets", "tx_octets", "rx_discards", "tx_discards",
+    "rx_zlb", "tx_zlb", "ack_timeouts", "window_reopens", "out_of_window", "out_of_sequence", "lost",
+    "control_received", "control_sent", "mppe_resets_received", "mppe_resets_sent", "opened",
 )
 
 STATS_DTYPE = _np.dtype(
-    [("handle", "<u4"), ("flow", "<u4"), *((name, "<u8") for name in _COUNTERS), ("reserved", "<u8", 3)]
+    [("handle", "<u4"), ("flow", "<u4"), *((name, "<u8") for name in _COUNTERS), ("reserved", "<u8", 4)]
 )
 DROP_TEXTS = drop_texts()
 
@@ -22,6 +22,10 @@ cdef enum:
     DROPS_SIZE = 64 * 64 * 8     # MAX_WORKERS rows of at most 64 reasons
 
 assert STATS_DTYPE.itemsize == sizeof(call_stats) and DROP_REASONS <= 64
+assert sizeof(call_stats) % CACHE_LINE == 0 and sizeof(call_state) % CACHE_LINE == 0
+assert <size_t> &(<call_state *> NULL).send_key.rc4 == CALL_SENDING
+assert <size_t> &(<call_state *> NULL).mppe_sequence == CALL_RECEIVING
+assert <size_t> &(<call_state *> NULL).heard % CACHE_LINE == 0
 
 
 cdef size_t _STATS_SIZE = ARENA_HEADER + DROPS_SIZE + CALLS * sizeof(call_stats)

@@ -27,13 +27,6 @@ cdef extern from *:
         return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
     }
 
-    /* The empty statement keeps a function that does nothing but this from being left out as pure. */
-    static inline void prefetch(const void *place)
-    {
-        __builtin_prefetch(place);
-        __asm__ volatile("");
-    }
-
     /* Room for bursts, and fragments instead of a path MTU: the outer DF stays clear. */
     static void outer_tune(int fd, int size)
     {
@@ -45,17 +38,11 @@ cdef extern from *:
         setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &discover, sizeof discover);
     }
     """
-    void prefetch(const void *place) nogil
     int outer_attach_filter(int fd, unsigned int index, unsigned int workers) nogil
     void outer_tune(int fd, int size) nogil
 
 cdef enum:
     OUTER_BUFFER = 16 << 20
-
-# What a packet touches of a call lies at its beginning, up to the key of what we receive.
-cdef enum:
-    CACHE_LINE = 64
-    CALL_HOT = 448
 
 # Which socket is full.
 cdef enum:
@@ -124,7 +111,6 @@ cdef void prefetch_calls(worker *w, int got) noexcept nogil:
     """
     cdef int k
     cdef uint32_t header, call_id
-    cdef size_t at
     cdef const uint8_t *ip
     for k in range(got):
         ip = frame_at(w, w.rx_frames[k])
@@ -132,12 +118,10 @@ cdef void prefetch_calls(worker *w, int got) noexcept nogil:
         if w.rx_messages[k].msg_len < header + 8:
             continue
         call_id = get16(ip + header + 6)
-        at = 0
-        while at < CALL_HOT:
-            prefetch(<uint8_t *> &w.calls[call_id] + at)
-            at += CACHE_LINE
+        prefetch_lines(&w.calls[call_id], CACHE_LINE)
+        prefetch_lines(<uint8_t *> &w.calls[call_id] + CALL_RECEIVING, CACHE_LINE)
+        prefetch_lines(&w.calls[call_id].heard, CACHE_LINE)
         prefetch(&w.rows[call_id])
-        prefetch(&w.rows[call_id].last_data)
 
 
 cdef void outer_push(

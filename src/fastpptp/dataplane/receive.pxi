@@ -31,6 +31,7 @@ cdef void receive_call(worker *w, call_state *call, uint32_t frame, gre_packet *
     if not call.first_gre:
         call.first_gre = 1
         raise_event(w, g.call_id, EVENT_FIRST_GRE)
+    prefetch_table(&call.receive_key)
     call.heard = w.now
     call.echoes_unanswered = 0
     if g.has_acknowledged:

@@ -5,6 +5,7 @@
 cdef enum:
     ROUTE_SLOTS = 1 << 18
     ROUTE_LIMIT = 196608         # three quarters
+    ROUTE_AHEAD = 3              # prefix lengths worth fetching for before it is known which it is
 
 
 cdef struct route:
@@ -73,6 +74,16 @@ cdef uint32_t route_find(route_table *self, const uint8_t *address, int version)
         if slot.handle:
             return slot.handle
     return 0
+
+
+cdef inline void route_prefetch(route_table *self, const uint8_t *address, int version) noexcept nogil:
+    """Fetch where route_find will look first."""
+    cdef uint8_t key[16]
+    cdef uint32_t k
+    route_key(address, version, key)
+    for k in range(min(self.order_count, <uint32_t> ROUTE_AHEAD)):
+        route_mask(key, self.order[k])
+        prefetch(&self.slots[route_hash(key, self.order[k])])
 
 
 cdef void route_order(route_table *self) noexcept nogil:

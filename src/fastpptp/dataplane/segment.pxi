@@ -30,30 +30,27 @@ cdef struct super_packet:
     uint32_t transport           # offset of TCP or UDP
     uint32_t headers             # octets of all headers
     uint32_t size                # payload octets of each segment but the last
-    uint32_t handle
     uint8_t tcp
     uint8_t version
 
 
-cdef void transmit_offloaded(
-    worker *w, uint32_t frame, const uint8_t *header, uint32_t length
-) noexcept nogil:
+cdef void transmit_offloaded(worker *w, inner_packet *p) noexcept nogil:
     """A packet behind its virtio header; what its frame did not hold was spilled. Takes the frame."""
     cdef vnet_header vnet
-    cdef uint8_t *ip = frame_at(w, frame) + HEADROOM
+    cdef uint8_t *ip = inner_ip(w, p)
     cdef uint8_t *whole = w.inner.spill + FRAME_SIZE - FRAME_ROOM
-    memcpy(&vnet, header, VNET_HEADER)
+    memcpy(&vnet, p.vnet, VNET_HEADER)
     if vnet.gso_type & ~VNET_GSO_ECN != VNET_GSO_NONE:
-        memcpy(whole, ip, length if length < FRAME_ROOM else FRAME_ROOM)
-        frame_give(w, frame)
-        cut(w, whole, length, &vnet)
-    elif length > FRAME_ROOM:
+        memcpy(whole, ip, p.length if p.length < FRAME_ROOM else FRAME_ROOM)
+        frame_give(w, p.frame)
+        cut(w, whole, p, &vnet)
+    elif p.length > FRAME_ROOM:
         drop(w, INNER_TOO_BIG)
-        frame_give(w, frame)
+        frame_give(w, p.frame)
     else:
         if vnet.flags & VNET_NEEDS_CHECKSUM:
-            complete_checksum(ip, length, &vnet)
-        transmit_inner(w, frame, ip, length)
+            complete_checksum(ip, p.length, &vnet)
+        transmit_owned(w, p)
 
 
 cdef void complete_checksum(uint8_t *ip, uint32_t length, vnet_header *vnet) noexcept nogil:
@@ -68,44 +65,38 @@ cdef bint super_parse(super_packet *s, vnet_header *vnet) noexcept nogil:
     """Lengths first; False for what we did not ask the kernel to send."""
     cdef uint8_t kind = vnet.gso_type & ~VNET_GSO_ECN & 0xFF
     s.tcp = kind == VNET_GSO_TCPV4 or kind == VNET_GSO_TCPV6
-    s.version = s.ip[0] >> 4
     s.size = vnet.gso_size
     s.transport = IPV6_HEADER if s.version == 6 else (s.ip[0] & 15) * 4
     if not (s.tcp or kind == VNET_GSO_UDP) or s.size == 0 or vnet.checksum_start != s.transport:
         return False
-    if s.length < s.transport + 20 or not inner_well_formed(s.ip, s.version, s.length):
+    if s.length < s.transport + 20:
         return False
     s.headers = s.transport + ((s.ip[s.transport + 12] >> 4) * 4 if s.tcp else 8)
     return s.headers < s.length and s.headers + s.size <= FRAME_ROOM
 
 
-cdef void cut(worker *w, uint8_t *ip, uint32_t length, vnet_header *vnet) noexcept nogil:
+cdef void cut(worker *w, uint8_t *ip, inner_packet *p, vnet_header *vnet) noexcept nogil:
     """Send a super-packet as its segments."""
     cdef super_packet s
-    cdef uint32_t at, part, frame
-    cdef uint8_t *piece
+    cdef inner_packet piece
+    cdef uint32_t at, part
     s.ip = ip
-    s.length = length
+    s.length = p.length
+    s.version = p.version
     if not super_parse(&s, vnet):
         drop(w, INNER_MALFORMED)
         return
-    s.handle = route_find(&w.routes, ip + (24 if s.version == 6 else 16), s.version)
-    if s.handle == 0:
-        drop(w, INNER_UNKNOWN)
-        return
+    piece.handle = p.handle
     at = s.headers
-    while at < length:
-        part = s.size if length - at > s.size else length - at
-        frame = frame_take(w)
-        if frame == NO_FRAME_INDEX:
+    while at < s.length:
+        part = s.size if s.length - at > s.size else s.length - at
+        piece.frame = frame_take(w)
+        if piece.frame == NO_FRAME_INDEX:
             drop(w, NO_FRAME)
             return
-        piece = frame_at(w, frame) + HEADROOM
-        cut_one(&s, piece, at, part)
-        if (s.handle & 0xFFFF) % w.workers != w.index:
-            hand_over(w, s.handle, frame, piece, s.headers + part)
-        else:
-            transmit_to(w, call_find(w, s.handle), frame, piece, s.headers + part)
+        piece.length = s.headers + part
+        cut_one(&s, inner_ip(w, &piece), at, part)
+        transmit_owned(w, &piece)
         at += part
 
 

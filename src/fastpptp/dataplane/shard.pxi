@@ -8,7 +8,7 @@ cdef enum:
     READY_FULL = 352             # READY_MAX - RX_BATCH - the largest reorder hold, and some
     REORDER_MAX = 64
     OUT_BATCH = 512
-    OUT_RESERVE = 80             # what one read from the inner port may add, and replies
+    OUT_RESERVE = 80             # what a super-packet in a batch adds, and replies
     ACK_LIST = 1024
     CONTROL_SPACE = 64
 

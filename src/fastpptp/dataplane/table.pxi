@@ -1,9 +1,20 @@
 # The two arenas, indexed by our Call-ID: `state` (what a worker needs of a call, with its keys) and
 # `stats` (what others may read). Sized once for every Call-ID, sparse, never remapped, no pointers.
 
+cdef extern from *:
+    """
+    /* The empty statement keeps a function that does nothing but this from being left out as pure. */
+    static inline void prefetch(const void *place)
+    {
+        __builtin_prefetch(place);
+        __asm__ volatile("");
+    }
+    """
+    void prefetch(const void *place) nogil
+
 cdef enum:
     CALLS = 65536
-    ARENA_VERSION = 1
+    ARENA_VERSION = 2
     ARENA_MAGIC = 0x46505450     # "FPTP"
     ARENA_HEADER = 4096
     NEVER = 0                    # a deadline that is not set
@@ -20,17 +31,19 @@ cdef struct arena_header:
     uint32_t record
 
 
-# One row of Dataplane.stats; STATS_DTYPE spells it for numpy.
+# One row of Dataplane.stats; STATS_DTYPE spells it for numpy. What data packets count is its first
+# cache line.
 cdef struct call_stats:
     uint32_t handle
     uint32_t flow                # bit 0: a queue of ours is full, bit 1: the peer's window is
+    uint64_t last_data           # ms of the monotonic clock
     uint64_t rx_packets          # data packets and their octets as inner IP
     uint64_t rx_octets
-    uint64_t rx_discards
-    uint64_t rx_zlb
     uint64_t tx_packets
     uint64_t tx_octets
+    uint64_t rx_discards
     uint64_t tx_discards
+    uint64_t rx_zlb
     uint64_t tx_zlb
     uint64_t ack_timeouts        # expiries of the acknowledgement delay, each of which sent a ZLB
     uint64_t window_reopens
@@ -41,103 +54,121 @@ cdef struct call_stats:
     uint64_t control_sent
     uint64_t mppe_resets_received
     uint64_t mppe_resets_sent
-    uint64_t last_data           # ms of the monotonic clock
     uint64_t opened
-    uint64_t reserved[3]
+    uint64_t reserved[4]
 
 
+# In cache lines. A packet in either direction touches `both ways`, and those of its direction: one
+# when sending, two when receiving, with the key up to its RC4 table, which only stateful keys have.
 cdef struct call_state:
+    # Both ways.
     uint32_t handle              # generation << 16 | Call-ID; 0 = free
     uint32_t local_address       # as on the wire
     uint32_t peer_address
-    uint16_t peer_call_id
-    uint8_t gates
-    uint8_t first_gre            # the peer's first GRE came
     uint32_t hop_device          # the next hop to the peer: interface,
     uint16_t hop_mtu             # the largest IPv4 packet it takes, 0 = the kernel finds the way,
     uint8_t hop_address[6]       # link address
-    # Sequence numbers (RFC 2637 4.2, 4.3).
+    uint16_t peer_call_id
+    uint16_t mru
+    uint16_t mss
+    uint8_t gates
+    uint8_t address_compression
+    uint8_t protocol_compression
+    uint8_t encryption_required
+    uint8_t limit_window
+    uint8_t rx_started
     uint32_t rx_next             # one above the highest delivered
-    uint32_t rx_gap              # numbers given up for the packet about to be delivered
     uint32_t rx_acked            # the value of rx_next that our last acknowledgement told
     uint32_t tx_next
     uint32_t tx_acked            # one above the highest acknowledged by the peer
-    uint8_t rx_started
-    uint8_t limit_window
-    uint8_t ack_listed           # waits in worker.acks
-    uint8_t lcp_owned
-    uint16_t receive_window
-    uint16_t peer_window
-    uint16_t window              # what we allow ourselves now, <= peer_window
-    uint16_t window_filled       # packets acknowledged since the window last grew
-    uint16_t reorder_packets
-    uint16_t reorder_time
     uint32_t ack_delay
-    uint32_t ack_timeout
-    # Deadlines, ms.
-    uint64_t ack_due
+    uint64_t ack_due             # this and all that is `due`: a deadline, ms
+    # Sending.
+    uint32_t queued              # behind the peer's window
+    uint16_t window              # what we allow ourselves now, <= peer_window
+    uint8_t flush_pending
+    uint8_t flush_changes_key    # FLUSHED changes the key (Linux), or only restarts RC4 (RFC 3078 8.2)
     uint64_t window_due
-    uint64_t hold_due
-    uint64_t park_due
-    uint64_t echo_due
-    uint64_t idle_due
-    uint64_t advertise_due
+    uint64_t flushed             # ms of our last FLUSHED packet
+    mppe_state send_key
+    # Receiving.
+    uint32_t mppe_sequence       # GRE sequence number of the last packet that decrypted
+    uint16_t batch_snapshot
+    uint8_t batch_mode           # how this batch treats the call's encrypted packets
+    uint8_t out_of_step          # stateful: drop until FLUSHED
+    uint64_t decrypted           # ms of the last packet that decrypted
+    uint32_t rx_gap              # numbers given up for the packet about to be delivered
+    uint32_t implausible         # in a row
+    mppe_state receive_key
+    uint64_t heard               # ms of the last packet from the peer
     uint64_t wheel_due           # when the wheel will look at this call; 0 = it will not
-    uint32_t wheel_next          # neighbours in the wheel's slot, by Call-ID
-    uint32_t wheel_previous
-    # Frames that outlive their batch.
+    uint64_t hold_due
     uint32_t held                # ahead of sequence, sorted
     uint32_t parked
+    uint32_t inner_address       # as on the wire, 0 = none
+    uint16_t control_pending     # punted and not answered
+    uint16_t receive_window
+    uint32_t wheel_next          # neighbours in the wheel's slot, by Call-ID
+    uint32_t wheel_previous
+    uint32_t ack_timeout
+    uint16_t window_filled       # packets acknowledged since the window last grew
+    uint16_t peer_window
+    uint8_t first_gre            # the peer's first GRE came
+    uint8_t ack_listed           # waits in worker.acks
+    uint8_t check_source
+    uint8_t client_to_client
+    uint8_t routed               # has routes beside its own address
+    uint8_t lcp_owned
+    uint8_t echoes_unanswered
+    uint8_t echo_identifier
+    # Frames that outlive their batch.
     uint32_t parked_last
-    uint32_t queued              # behind the peer's window
     uint32_t queued_last
     uint16_t held_count
     uint16_t parked_count
     uint16_t queued_count
-    uint16_t control_pending     # punted and not answered
-    # Policy.
-    uint16_t mru
-    uint16_t mss
-    uint8_t address_compression
-    uint8_t protocol_compression
-    uint8_t encryption_required
-    uint8_t check_source
-    uint8_t client_to_client
-    uint8_t prefix_length        # 255 = no prefix
-    uint8_t echo_failures
-    uint8_t routed               # has routes beside its own address
-    uint32_t local_magic
+    uint16_t reorder_packets
+    uint16_t reorder_time
+    # Timers.
+    uint64_t park_due
+    uint64_t echo_due
+    uint64_t idle_due
+    uint64_t advertise_due
     uint32_t echo_interval
     uint32_t idle_timeout
-    uint32_t inner_address       # as on the wire, 0 = none
+    # LCP, punts, IPv6.
+    uint32_t local_magic
+    uint8_t echo_failures
+    uint8_t prefix_length        # 255 = no prefix
+    uint16_t punt_tokens
+    uint64_t punt_refilled
     uint8_t prefix[16]
     uint8_t peer_identifier[8]
     uint8_t local_identifier[8]
-    # LCP and punts.
-    uint64_t heard               # ms of the last packet from the peer
-    uint64_t punt_refilled
-    uint16_t punt_tokens
-    uint8_t echo_identifier
-    uint8_t echoes_unanswered
-    # MPPE.
-    uint32_t mppe_sequence       # GRE sequence number of the last packet that decrypted
-    uint32_t step_tokens         # key changes that catching up may still cost
+    # MPPE out of step.
     uint64_t step_refilled
-    uint64_t decrypted           # ms of the last packet that decrypted
-    uint64_t flushed             # ms of our last FLUSHED packet
     uint64_t reset_due           # no Reset-Request before
     uint64_t resync_due          # no RESYNC_FAILED before
-    uint32_t implausible         # in a row
-    uint16_t batch_snapshot
-    uint8_t batch_mode           # how this batch treats the call's encrypted packets
-    uint8_t flush_pending
-    uint8_t flush_changes_key    # FLUSHED changes the key (Linux), or only restarts RC4 (RFC 3078 8.2)
-    uint8_t flush_proven         # the peer itself has shown which
-    uint8_t out_of_step          # stateful: drop until FLUSHED
+    uint32_t step_tokens         # key changes that catching up may still cost
+    uint8_t flush_proven         # the peer itself has shown which way it takes FLUSHED
     uint8_t reset_identifier
     uint8_t resets_unanswered
-    mppe_state receive_key
-    mppe_state send_key
+    uint8_t reserved[49]         # to a whole cache line
+
+
+cdef enum:
+    CACHE_LINE = 64
+    CALL_SENDING = 128           # octets from the beginning: both ways, sending
+    CALL_RECEIVING = 384         # where receiving begins
+    KEY_HEAD = 40                # of an mppe_state: all but the RC4 table
+
+
+cdef inline void prefetch_lines(const void *place, size_t size) noexcept nogil:
+    """Ask for the cache lines of `size` octets from the beginning of one."""
+    cdef size_t at = 0
+    while at < size:
+        prefetch(<const uint8_t *> place + at)
+        at += CACHE_LINE
 
 
 cdef inline call_state *call_find(worker *w, uint32_t handle) noexcept nogil:

@@ -3,22 +3,60 @@
 # the same octets.
 
 
-cdef void transmit_inner(worker *w, uint32_t frame, uint8_t *ip, uint32_t length) noexcept nogil:
-    """A packet from the inner port. Takes the frame."""
-    cdef int version = ip[0] >> 4 if length else 0
-    cdef uint32_t handle = 0
-    if not inner_well_formed(ip, version, length):
-        drop(w, INNER_MALFORMED)
-        frame_give(w, frame)
-        return
-    handle = route_find(&w.routes, ip + (16 if version == 4 else 24), version)
-    if handle == 0:
-        drop(w, INNER_UNKNOWN)
-        frame_give(w, frame)
-    elif (handle & 0xFFFF) % w.workers != w.index:
-        hand_over(w, handle, frame, ip, length)
+cdef void transmit_batch(worker *w) noexcept nogil:
+    """What was read from the inner port. With many calls nothing of them is cached, so the look-ups
+    go in stages over the batch, each fetching what the next one reads. Takes the frames."""
+    cdef uint32_t k
+    for k in range(w.inner.count):
+        prefetch_route(w, &w.inner.batch[k])
+    for k in range(w.inner.count):
+        look_up(w, &w.inner.batch[k])
+    for k in range(w.inner.count):
+        transmit_inner(w, &w.inner.batch[k])
+
+
+cdef inline uint8_t *inner_target(uint8_t *ip, int version) noexcept nogil:
+    return ip + (24 if version == 6 else 16)
+
+
+cdef inline void prefetch_route(worker *w, inner_packet *p) noexcept nogil:
+    cdef uint8_t *ip = inner_ip(w, p)
+    p.version = ip[0] >> 4
+    if inner_well_formed(ip, p.version, p.length):
+        route_prefetch(&w.routes, inner_target(ip, p.version), p.version)
     else:
-        transmit_to(w, call_find(w, handle), frame, ip, length)
+        p.version = 0
+
+
+cdef inline void look_up(worker *w, inner_packet *p) noexcept nogil:
+    p.handle = 0
+    if p.version:
+        p.handle = route_find(&w.routes, inner_target(inner_ip(w, p), p.version), p.version)
+        prefetch_sending(w, p.handle)
+
+
+cdef inline void prefetch_sending(worker *w, uint32_t handle) noexcept nogil:
+    prefetch_lines(&w.calls[handle & 0xFFFF], CALL_SENDING)
+    prefetch(&w.rows[handle & 0xFFFF])
+
+
+cdef void transmit_inner(worker *w, inner_packet *p) noexcept nogil:
+    """A packet that was looked up. Takes the frame."""
+    if p.handle == 0:
+        drop(w, INNER_UNKNOWN if p.version else INNER_MALFORMED)
+        frame_give(w, p.frame)
+    elif w.vnet_header:
+        transmit_offloaded(w, p)
+    else:
+        transmit_owned(w, p)
+
+
+cdef void transmit_owned(worker *w, inner_packet *p) noexcept nogil:
+    """One packet by the worker that has its call. Takes the frame."""
+    if (p.handle & 0xFFFF) % w.workers != w.index:
+        hand_over(w, p.handle, p.frame, inner_ip(w, p), p.length)
+    else:
+        transmit_to(w, call_find(w, p.handle), p.frame, inner_ip(w, p), p.length)
 
 
 cdef inline bint inner_well_formed(const uint8_t *ip, int version, uint32_t length) noexcept nogil:
@@ -92,6 +130,13 @@ cdef void stage_out(
     """Put a payload into the batch; out_make_room was asked. Takes the frame."""
     cdef uint8_t *p = gre_build(call, payload, length)
     outer_push(w, call, frame, p, <uint32_t> (payload + length - p))
+
+
+cdef bint out_make_batch_room(worker *w) noexcept nogil:
+    """Whether a batch from the inner port can be sent: it is not read before."""
+    if w.out_count + INNER_BATCH + OUT_RESERVE > OUT_BATCH:
+        flush_out(w)
+    return w.out_count + INNER_BATCH + OUT_RESERVE <= OUT_BATCH
 
 
 cdef bint out_make_room(worker *w) noexcept nogil:

@@ -1,6 +1,6 @@
 # The inner port over a TUN queue (or any descriptor that gives and takes one IP packet a call).
-# With IFF_VNET_HDR the kernel hands over super-packets, which offload.pxi takes apart, and takes
-# back those which it puts together.
+# With IFF_VNET_HDR the kernel hands over super-packets, which segment.pxi takes apart, and takes
+# back those which gro.pxi puts together.
 
 cdef enum:
     INNER_BATCH = 64
@@ -8,56 +8,78 @@ cdef enum:
     SPILL = 65536
 
 
+# What was read and is to be sent. The packet is in its frame, of a super-packet what fits there.
+cdef struct inner_packet:
+    uint32_t frame
+    uint32_t length
+    uint32_t handle              # whose it is; 0: nobody's
+    uint8_t version              # of IP; 0: malformed
+    uint8_t vnet[10]             # VNET_HEADER octets
+
+
 cdef struct inner_port:
+    inner_packet batch[64]       # INNER_BATCH
+    uint32_t count
     uint8_t *spill               # FRAME_SIZE octets in front of SPILL
     gro_table *gro
 
 
+cdef inline uint8_t *inner_ip(worker *w, inner_packet *p) noexcept nogil:
+    return frame_at(w, p.frame) + HEADROOM
+
+
 cdef uint32_t inner_receive(worker *w) noexcept nogil:
-    """Read packets and stage them; returns how many reads there were."""
-    cdef uint32_t count = 0, frame
-    while count < INNER_BATCH:
-        if w.out_count + OUT_RESERVE > OUT_BATCH:
-            flush_out(w)
-            if w.out_count:
-                break
-        frame = frame_take(w)
-        if frame == NO_FRAME_INDEX:
-            break
-        if not (inner_read_offloaded(w, frame) if w.vnet_header else inner_read(w, frame)):
-            break
-        count += 1
+    """Read packets and stage them for sending; returns how many reads there were."""
+    cdef uint32_t count = 0
+    cdef bint more = True
+    while more and count < INNER_BATCH and out_make_batch_room(w):
+        more = inner_read_batch(w, INNER_BATCH - count)
+        transmit_batch(w)
+        count += w.inner.count
     return count
 
 
-cdef bint inner_read(worker *w, uint32_t frame) noexcept nogil:
-    """One read. Takes the frame."""
-    cdef uint8_t *ip = frame_at(w, frame) + HEADROOM
-    cdef ssize_t length = read(w.inner_fd, ip, FRAME_ROOM)
-    if length <= 0:
-        frame_give(w, frame)
-        return False
-    transmit_inner(w, frame, ip, <uint32_t> length)
+cdef bint inner_read_batch(worker *w, uint32_t limit) noexcept nogil:
+    """Read up to a super-packet, of which the spill holds one. False: no more can be read."""
+    cdef inner_packet *p
+    w.inner.count = 0
+    while w.inner.count < limit:
+        p = &w.inner.batch[w.inner.count]
+        p.frame = frame_take(w)
+        if p.frame == NO_FRAME_INDEX:
+            return False
+        if not (inner_read_offloaded(w, p) if w.vnet_header else inner_read(w, p)):
+            frame_give(w, p.frame)
+            return False
+        w.inner.count += 1
+        if p.length > FRAME_ROOM:
+            break
     return True
 
 
-cdef bint inner_read_offloaded(worker *w, uint32_t frame) noexcept nogil:
-    """One read behind a virtio header. Only a super-packet is longer than the frame. Takes the frame."""
-    cdef uint8_t *ip = frame_at(w, frame) + HEADROOM
-    cdef uint8_t header[VNET_HEADER]
+cdef bint inner_read(worker *w, inner_packet *p) noexcept nogil:
+    """One read; False when there is nothing."""
+    cdef ssize_t length = read(w.inner_fd, inner_ip(w, p), FRAME_ROOM)
+    if length <= 0:
+        return False
+    p.length = <uint32_t> length
+    return True
+
+
+cdef bint inner_read_offloaded(worker *w, inner_packet *p) noexcept nogil:
+    """One read behind a virtio header. Only a super-packet is longer than the frame."""
     cdef iovec vectors[3]
     cdef ssize_t length
-    vectors[0].iov_base = header
+    vectors[0].iov_base = p.vnet
     vectors[0].iov_len = VNET_HEADER
-    vectors[1].iov_base = ip
+    vectors[1].iov_base = inner_ip(w, p)
     vectors[1].iov_len = FRAME_ROOM
     vectors[2].iov_base = w.inner.spill + FRAME_SIZE
     vectors[2].iov_len = SPILL
     length = readv(w.inner_fd, vectors, 3)
     if length <= VNET_HEADER:
-        frame_give(w, frame)
         return False
-    transmit_offloaded(w, frame, header, <uint32_t> length - VNET_HEADER)
+    p.length = <uint32_t> length - VNET_HEADER
     return True
 
 
@@ -91,19 +113,31 @@ cdef void hand_over(worker *w, uint32_t handle, uint32_t frame, uint8_t *ip, uin
 
 
 cdef uint32_t side_receive(worker *w) noexcept nogil:
-    cdef uint32_t count = 0, frame, handle
+    """Stage what other workers read for us; returns how many packets."""
+    cdef uint32_t k
+    if not out_make_batch_room(w):
+        return 0
+    w.inner.count = 0
+    while w.inner.count < INNER_BATCH and side_read(w, &w.inner.batch[w.inner.count]):
+        prefetch_sending(w, w.inner.batch[w.inner.count].handle)
+        w.inner.count += 1
+    for k in range(w.inner.count):
+        transmit_owned(w, &w.inner.batch[k])
+    return w.inner.count
+
+
+cdef bint side_read(worker *w, inner_packet *p) noexcept nogil:
+    """One read; False when there is nothing."""
     cdef uint8_t *ip
     cdef ssize_t length
-    while count < INNER_BATCH and w.out_count + OUT_RESERVE <= OUT_BATCH:
-        frame = frame_take(w)
-        if frame == NO_FRAME_INDEX:
-            break
-        ip = frame_at(w, frame) + HEADROOM
-        length = read(w.side_fd, ip - 4, FRAME_ROOM + 4)
-        if length <= 4 + IP_HEADER:
-            frame_give(w, frame)
-            break
-        memcpy(&handle, ip - 4, 4)
-        transmit_to(w, call_find(w, handle), frame, ip, <uint32_t> length - 4)
-        count += 1
-    return count
+    p.frame = frame_take(w)
+    if p.frame == NO_FRAME_INDEX:
+        return False
+    ip = inner_ip(w, p)
+    length = read(w.side_fd, ip - 4, FRAME_ROOM + 4)
+    if length <= 4 + IP_HEADER:
+        frame_give(w, p.frame)
+        return False
+    memcpy(&p.handle, ip - 4, 4)
+    p.length = <uint32_t> length - 4
+    return True

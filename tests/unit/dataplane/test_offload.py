@@ -14,7 +14,7 @@ from scapy.layers.inet6 import IPv6
 
 from fastpptp._core import CPU_LEVELS, cpu_level, set_cpu_level
 
-from .rig import ASSIGNED, INSIDE, Rig, ipv4, rig
+from .rig import ASSIGNED, INSIDE, Rig, downward, ipv4, rig
 
 TCP4, TCP6, UDP_L4, ECN = 1, 4, 5, 0x80
 SIX = "2001:db8:1::5"
@@ -185,9 +185,23 @@ def test_strange_virtio_headers_are_dropped(vnet: Rig, kind: int, size: int, sta
 
 
 def test_a_long_packet_that_is_none(vnet: Rig) -> None:
-    vnet.inner.send(Vnet(0, 0, 0, 0, 0, 0, payload(3000)).pack())
+    vnet.inner.send(Vnet(0, 0, 0, 0, 0, 0, downward(payload(3000))).pack())
     vnet.poll()
     assert vnet.drops() == {"inner too big": 1}
+
+
+def test_super_packets_between_others_keep_the_order(vnet: Rig) -> None:
+    """They are read in batches, and one buffer takes what is long."""
+    sent = []
+    for k in range(4):
+        whole = ip(4, up=False) / TCP(flags="A", seq=k) / payload(4000, seed=k)
+        vnet.inner.send(super_packet(whole, TCP4, 1300))
+        sent += [payload(4000, seed=k)[at : at + 1300] for at in range(0, 4000, 1300)]
+        vnet.inner.send(Vnet(0, 0, 0, 0, 0, 0, downward(payload(20 + k))).pack())
+        sent.append(payload(20 + k))
+    vnet.poll()
+    packets = [vnet.unseal(packet) for packet in vnet.outside()]
+    assert [packet[40 if packet[9] == 6 else 20 :] for packet in packets] == sent
 
 
 # Up: joining.
