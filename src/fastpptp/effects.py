@@ -114,6 +114,7 @@ class Lease:
     session: int
     identity: object
     requested: IPv4Address | None
+    peer: IPv4Address | None = None
 
 
 @dataclass(frozen=True, slots=True)

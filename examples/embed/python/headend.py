@@ -68,10 +68,10 @@ class Answers:
         if isinstance(identity, Identity):
             self._authenticator.release(identity)
 
-    def lease(self, request: Lease) -> AddressGrant | None:
+    def lease(self, request: Lease, now: float) -> AddressGrant | None:
         if not isinstance(request.identity, Identity):
             return None
-        return self._assignment.lease(request.identity, request.requested).grant
+        return self._assignment.lease(request.identity, request.requested, now).grant
 
     def release(self, grant: AddressGrant) -> None:
         self._assignment.release(grant)

@@ -7,13 +7,16 @@ from ipaddress import IPv4Address
 from typing import Protocol
 
 from fastpptp.addresses.grant import AddressGrant
-from fastpptp.addresses.pools import PoolAllocator, PrefixAllocator
+from fastpptp.addresses.pools import PoolAllocator, PoolUsage, PrefixAllocator
 from fastpptp.events.catalogue import Occurrence, occur
 from fastpptp.settings.resolve import Effective, PolicySnapshot
 
 FROM_CLIENT = "the client"
 FROM_SERVER = "the authentication server"
 FROM_POOL = "pool"
+
+# Pools that are used up are told of at most this often, with a count. Seconds.
+TELL_INTERVAL = 60.0
 
 
 class Claimant(Protocol):
@@ -37,6 +40,23 @@ class Assigned:
     events: tuple[Occurrence, ...]
 
 
+class Exhaustion:
+    """What is told of pools that are used up: once, and now and again while it lasts."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._told_at: float | None = None
+
+    def refused(self, size: int, now: float) -> Occurrence | None:
+        """One more session got no address out of pools of `size` addresses."""
+        self._count += 1
+        if self._told_at is not None and now - self._told_at < TELL_INTERVAL:
+            return None
+        told = occur("ADDRESS", 104, size=size, count=self._count)
+        self._count, self._told_at = 0, now
+        return told
+
+
 class Assignment:
     """Who has which address. It follows the policy, belongs to one event loop and never waits."""
 
@@ -45,12 +65,17 @@ class Assignment:
         self._owners = policy.static_addresses()
         self._pools = PoolAllocator(policy.pools, self._reserved())
         self._prefixes = PrefixAllocator(policy.system.ipv6_prefix)
+        self._exhaustion = Exhaustion()
         self._out: dict[IPv4Address, tuple[AddressGrant, str]] = {}
 
     @property
     def in_use(self) -> int:
         """Addresses that are out now."""
         return len(self._out)
+
+    def pools(self) -> list[PoolUsage]:
+        """How much of each pool is in use."""
+        return self._pools.usage()
 
     def update(self, policy: PolicySnapshot) -> None:
         """Follow another policy; what is out stays out until it is released."""
@@ -63,6 +88,7 @@ class Assignment:
         self,
         claimant: Claimant,
         requested: IPv4Address | None,
+        now: float,
         peer: IPv4Address | None = None,
     ) -> Assigned:
         """Find an address for `claimant`; `requested` is what its IPCP asked for."""
@@ -77,8 +103,7 @@ class Assignment:
         if found is None and methods.pools and (address := self._pools.lease(user)):
             found = address, FROM_POOL
         if found is None:
-            events.append(occur("ADDRESS", 100, peer=peer, user=user, reason=self._why()))
-            return Assigned(None, tuple(events))
+            return Assigned(None, (*events, *self._refusal(user, peer, now)))
         address, method = found
         events.append(occur("ADDRESS", 101, peer=peer, user=user, address=address, method=method))
         return Assigned(self._grant(claimant, address, method), tuple(events))
@@ -138,10 +163,17 @@ class Assignment:
         policy = self._policy
         return {policy.system.server_address, *(pool.server_address for pool in policy.pools)}
 
-    def _why(self) -> str:
-        if not self._policy.assignment.pools:
-            return "no method that is on has one"
-        return "the address pools are used up" if self._policy.pools else "there is no address pool"
+    def _refusal(self, user: str, peer: IPv4Address | None, now: float) -> list[Occurrence]:
+        policy = self._policy
+        if policy.assignment.pools and policy.pools:
+            told = self._exhaustion.refused(sum(map(len, policy.pools)), now)
+            return [told] if told else []
+        reason = (
+            "there is no address pool"
+            if policy.assignment.pools
+            else "no method that is on has one"
+        )
+        return [occur("ADDRESS", 100, peer=peer, user=user, reason=reason)]
 
     def _reserved(self) -> frozenset[IPv4Address]:
         methods = self._policy.assignment

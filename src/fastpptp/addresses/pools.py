@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, IPv6Network
 
 from fastpptp.addresses.numbers import NumberPool, Range
@@ -10,6 +12,17 @@ from fastpptp.settings.tree import PoolRange
 
 SESSION_PREFIX = 64
 _STEP = 128 - SESSION_PREFIX
+
+
+@dataclass(frozen=True, slots=True)
+class PoolUsage:
+    """A pool's addresses: in all, those in use, those kept for their users, those free."""
+
+    pool: PoolRange
+    size: int
+    in_use: int
+    reserved: int
+    free: int
 
 
 class PoolAllocator:
@@ -44,6 +57,12 @@ class PoolAllocator:
         self._pools = tuple(pools)
         self._numbers.update(_ranges(pools), {int(address) for address in reserved})
 
+    def usage(self) -> list[PoolUsage]:
+        """Each pool's, in their order."""
+        leased = sorted(self._numbers.leased)
+        kept = sorted(self._numbers.reserved - self._numbers.leased)
+        return [_usage(pool, leased, kept) for pool in self._pools]
+
     def pool_of(self, address: IPv4Address) -> PoolRange | None:
         """The pool that holds the address."""
         return next((pool for pool in self._pools if address in pool), None)
@@ -67,6 +86,17 @@ class PrefixAllocator:
 
     def update(self, prefix: IPv6Network | None) -> None:
         self._numbers.update(_prefixes(prefix))
+
+
+def _usage(pool: PoolRange, leased: Sequence[int], kept: Sequence[int]) -> PoolUsage:
+    in_use, reserved = (_within(pool, numbers) for numbers in (leased, kept))
+    size = len(pool)
+    return PoolUsage(pool, size, in_use, reserved, size - in_use - reserved)
+
+
+def _within(pool: PoolRange, numbers: Sequence[int]) -> int:
+    """How many of `numbers`, which are sorted, the pool holds."""
+    return bisect_right(numbers, int(pool.last)) - bisect_left(numbers, int(pool.first))
 
 
 def _ranges(pools: Sequence[PoolRange]) -> list[Range]:

@@ -9,6 +9,7 @@
 | GET /v1/events | class, severity, client, group, newest, per_page, page | events, page, pages |
 | DELETE /v1/events | | the event log is empty |
 | GET /v1/statistics | | counters since the start, and what is held now |
+| GET /v1/pools | | pools: the address pools in their order, and how much of each is in use |
 | POST /v1/reload | | revision |
 
 An error is {"error": what, "remedy": what to do, "problems": [{where, what, remedy}]}.
@@ -61,6 +62,7 @@ class AdminApi:
                 web.get(f"{PREFIX}/events", self.events),
                 web.delete(f"{PREFIX}/events", self.clear_events),
                 web.get(f"{PREFIX}/statistics", self.statistics),
+                web.get(f"{PREFIX}/pools", self.pools),
                 web.post(f"{PREFIX}/reload", self.reload),
             ]
         )
@@ -104,6 +106,9 @@ class AdminApi:
         counts = views.statistics(headend.statistics(), headend.manager.sessions())
         held = {"drops": headend.drops(), "holdings": headend.holdings()}
         return web.json_response(counts | held)
+
+    async def pools(self, request: web.Request) -> web.Response:
+        return web.json_response({"pools": list(map(views.pool, self._headend.pools()))})
 
     async def reload(self, request: web.Request) -> web.Response:
         return web.json_response({"revision": await self._headend.reload()})

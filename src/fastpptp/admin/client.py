@@ -62,6 +62,10 @@ class AdminClient:
     def statistics(self) -> dict[str, Any]:
         return self._ask("GET", "/statistics")
 
+    def pools(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self._ask("GET", "/pools")["pools"]
+        return found
+
     def reload(self) -> int:
         """Have the headend follow the store; the revision that it follows now."""
         return int(self._ask("POST", "/reload")["revision"])

@@ -12,6 +12,7 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
+from fastpptp.addresses.pools import PoolUsage
 from fastpptp.events.format import reference
 from fastpptp.events.log import EventPage, EventRecord
 from fastpptp.manager import Statistics
@@ -76,6 +77,18 @@ def statistics(counts: Statistics, views: Iterable[SessionView]) -> dict[str, An
         by_encryption[str(view.encryption) if view.encryption else NO_ENCRYPTION] += 1
         by_method[view.method.value if view.method else "none"] += 1
     return asdict(counts) | {"by_encryption": by_encryption, "by_method": by_method}
+
+
+def pool(usage: PoolUsage) -> dict[str, Any]:
+    """An address pool, and how many of its addresses are in use, kept for their users, free."""
+    return {
+        "first": str(usage.pool.first),
+        "last": str(usage.pool.last),
+        "size": usage.size,
+        "in_use": usage.in_use,
+        "reserved": usage.reserved,
+        "free": usage.free,
+    }
 
 
 def event(record: EventRecord) -> dict[str, Any]:

@@ -24,10 +24,10 @@ from fastpptp.cli.edit import (
     new_password,
     password_options,
 )
-from fastpptp.errors import ConfigurationError, Problem
+from fastpptp.errors import ConfigurationError, Problem, UnavailableError
 from fastpptp.settings import attributes
 from fastpptp.settings.attributes import Attribute, Level
-from fastpptp.settings.tree import Configuration, PoolRange
+from fastpptp.settings.tree import Configuration
 from fastpptp.settings.writing import write_group, write_pool, write_user
 
 INHERITED = "inherited"
@@ -282,6 +282,11 @@ SERVER = click.option(
     callback=ADDRESS,
     help="Our address for this pool, if not the system's.",
 )
+POOL_FIELDS = ("place", "first", "last", "server_address", "size", "in_use", "reserved", "free")
+POOL_COLUMNS = (
+    "Place", "First", "Last", "Server address", "Addresses", "In use", "Reserved", "Free",
+)  # fmt: skip
+POOL_NUMBERS = ("Place", *POOL_COLUMNS[4:])
 PLACE = click.argument("place", type=click.IntRange(1))
 
 
@@ -300,16 +305,26 @@ def pool_add(env: Environment, **values: Any) -> None:
 @pool.command("list")
 @environment
 def pool_list(env: Environment) -> None:
-    """List the pools."""
-    pools = _tree(env).pools
-    data = [{"place": place, **write_pool(entry)} for place, entry in enumerate(pools, 1)]
-    rows = [_pool_row(place, entry) for place, entry in enumerate(pools, 1)]
-    columns = ("Place", "First", "Last", "Addresses", "Server address")
-    env.answer(data, lambda: print_table(columns, rows, right=("Place", "Addresses")))
+    """List the pools, and how much of them a running headend has in use."""
+    usage = _usage(env)
+    data = [
+        {"place": place, **write_pool(entry), "size": len(entry), **usage.get(str(entry), {})}
+        for place, entry in enumerate(_tree(env).pools, 1)
+    ]
+    rows = [
+        [({"server_address": "system's"} | row).get(name) for name in POOL_FIELDS] for row in data
+    ]
+    env.answer(data, lambda: print_table(POOL_COLUMNS, rows, right=POOL_NUMBERS))
 
 
-def _pool_row(place: int, entry: PoolRange) -> tuple[object, ...]:
-    return place, entry.first, entry.last, len(entry), entry.server_address or "system's"
+def _usage(env: Environment) -> dict[str, dict[str, int]]:
+    """What is in use of each pool, by its range; nothing where no headend runs."""
+    counts = ("in_use", "reserved", "free")
+    try:
+        found = env.headend().pools()
+    except UnavailableError:
+        return {}
+    return {f"{row['first']}-{row['last']}": {name: row[name] for name in counts} for row in found}
 
 
 @pool.command("set")

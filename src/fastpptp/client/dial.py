@@ -94,7 +94,7 @@ class Alone:
     def logout(self, identity: object) -> None:
         """Nobody logged in."""
 
-    def lease(self, request: Lease) -> AddressGrant | None:
+    def lease(self, request: Lease, now: float) -> AddressGrant | None:
         return None
 
     def release(self, grant: AddressGrant) -> None:

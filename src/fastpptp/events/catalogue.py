@@ -275,6 +275,11 @@ def _address() -> dict[int, EventType]:
         103: EventType(
             WARNING, "User [{user}] address {address} is in use and was not assigned by {method}"
         ),
+        104: EventType(
+            WARNING_HIGH,
+            "The address pools are used up: {size} addresses are in use or kept for their users, "
+            "{count} more asked for since this was last told",
+        ),
     }
 
 

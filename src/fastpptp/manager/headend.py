@@ -323,7 +323,7 @@ class HeadendSession(Session):
     def _address_request(self, event: AddressRequest) -> list[Effect]:
         token = self._open_token(event.token, "address")
         claimant = self.identity or Anonymous(self.effective)
-        return [Lease(token, self.id, claimant, event.requested)]
+        return [Lease(token, self.id, claimant, event.requested, self.peer)]
 
     def _token_void(self, event: TokenVoid) -> list[Effect]:
         token = self.id << TOKEN_BITS | event.token

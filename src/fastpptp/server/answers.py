@@ -9,6 +9,7 @@ from pathlib import Path
 from fastpptp.aaa import AuthRequest, Identity, LocalAuthenticator
 from fastpptp.addresses.assignment import Assignment
 from fastpptp.addresses.grant import AddressGrant
+from fastpptp.addresses.pools import PoolUsage
 from fastpptp.effects import Authenticate, Lease
 from fastpptp.events.catalogue import Occurrence
 from fastpptp.manager.headend import Anonymous
@@ -45,6 +46,10 @@ class LocalAnswers:
         """What is out now, by name."""
         return {"logins": len(self._authenticator.claims), "leases": self._assignment.in_use}
 
+    def pools(self) -> list[PoolUsage]:
+        """How much of each address pool is in use."""
+        return self._assignment.pools()
+
     def authenticate(self, request: Authenticate, now: float) -> AuthResult:
         decision = self._authenticator.authenticate(
             AuthRequest(
@@ -59,11 +64,11 @@ class LocalAnswers:
         if isinstance(identity, Identity):
             self._authenticator.release(identity)
 
-    def lease(self, request: Lease) -> AddressGrant | None:
+    def lease(self, request: Lease, now: float) -> AddressGrant | None:
         identity = request.identity
         if not isinstance(identity, Identity | Anonymous):
             return None
-        assigned = self._assignment.lease(identity, request.requested)
+        assigned = self._assignment.lease(identity, request.requested, now, request.peer)
         for occurrence in assigned.events:
             self.record(occurrence)
         if assigned.grant is not None:

@@ -53,7 +53,7 @@ class Answers(Protocol):
 
     def logout(self, identity: object) -> None: ...
 
-    def lease(self, request: Lease) -> AddressGrant | None: ...
+    def lease(self, request: Lease, now: float) -> AddressGrant | None: ...
 
     def release(self, grant: AddressGrant) -> None: ...
 
@@ -171,7 +171,7 @@ class Executor:
         self._answers.logout(effect.identity)
 
     def _lease(self, effect: Lease, now: float) -> tuple[int, Any]:
-        return effect.token, self._answers.lease(effect)
+        return effect.token, self._answers.lease(effect, now)
 
     def _release(self, effect: Release, now: float) -> None:
         self._answers.release(effect.grant)

@@ -16,6 +16,7 @@ from ipaddress import IPv4Address
 from typing import Any
 
 from fastpptp import __version__
+from fastpptp.addresses.pools import PoolUsage
 from fastpptp.effects import Effect
 from fastpptp.errors import FastpptpError
 from fastpptp.events.catalogue import occur
@@ -170,6 +171,10 @@ class Headend:
     def drops(self) -> dict[str, int]:
         """Packets that the dataplane dropped, by reason."""
         return self._dataplane.drop_counts()
+
+    def pools(self) -> list[PoolUsage]:
+        """How much of each address pool is in use."""
+        return self._answers.pools()
 
     def statistics(self) -> Statistics:
         return self.manager.statistics()

@@ -65,7 +65,7 @@ class LocalAnswers:
         claimant = request.identity
         if not isinstance(claimant, (Identity, Anonymous)):
             raise LocalProtocolError(f"{type(claimant).__name__} cannot hold an address")
-        assigned = self.assignment.lease(claimant, request.requested)
+        assigned = self.assignment.lease(claimant, request.requested, now, request.peer)
         if assigned.grant is not None:
             self._leases.append(assigned.grant)
         return assigned.grant, assigned.events

@@ -39,9 +39,18 @@ class Leasing(RuleBasedStateMachine):
     def fresh(self) -> list[int]:
         return [n for n in self.offered if n not in self.leased and n not in self.resting]
 
+    def order(self) -> list[int]:
+        """What is free in the first range that has anything: fresh ones, else those at rest."""
+        for one in self.ranges:
+            here = members((one,), self.reserved)
+            found = [n for n in here if n in self.fresh()] or [n for n in self.resting if n in here]
+            if found:
+                return found
+        return []
+
     @rule(owner=st.sampled_from(OWNERS))
     def lease(self, owner: str) -> None:
-        expected = self.fresh() or self.resting
+        expected = self.order()
         had = self.resting.copy()
         number = self.pool.lease(owner)
         if not expected:
@@ -73,9 +82,10 @@ class Leasing(RuleBasedStateMachine):
 
     @rule(ranges=st.sampled_from(LAYOUTS), reserved=st.frozensets(st.integers(0, SPAN), max_size=3))
     def update(self, ranges: tuple[Range, ...], reserved: frozenset[int]) -> None:
-        self.ranges, self.reserved = ranges, reserved
+        before, self.ranges, self.reserved = self.ranges, ranges, reserved
         self.pool.update(ranges, reserved)
-        self.resting = [n for n in self.resting if n in self.offered]
+        parted = [n for one in before for n in self.resting if one[0] <= n <= one[1]]
+        self.resting = [n for n in parted if n in self.offered]
 
     @invariant()
     def the_pool_knows_what_is_leased(self) -> None:
@@ -104,6 +114,22 @@ def test_fresh_first_then_the_longest_at_rest() -> None:
     pool.release(11)
     pool.release(10)
     assert [pool.lease() for _ in range(4)] == [13, 11, 10, None]
+
+
+def test_a_range_is_used_up_before_the_next() -> None:
+    pool = NumberPool([(20, 21), (10, 11)])
+    assert [pool.lease() for _ in range(3)] == [20, 21, 10]
+    pool.release(21)
+    assert [pool.lease() for _ in range(3)] == [21, 11, None]
+
+
+def test_ranges_that_change_places() -> None:
+    pool = NumberPool([(10, 11), (20, 21)])
+    assert pool.lease("ann") == 10
+    pool.release(10, "ann")
+    pool.update([(20, 21), (10, 11)])
+    assert pool.lease("ann") == 20, "the order counts, not what she had"
+    assert [pool.lease() for _ in range(4)] == [21, 11, 10, None]
 
 
 def test_an_owner_gets_the_same_number_again() -> None:

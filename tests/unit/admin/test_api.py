@@ -17,9 +17,11 @@ from click.testing import CliRunner
 
 from fastpptp.admin.api import AdminServer
 from fastpptp.admin.client import AdminClient, AdminError
+from fastpptp.bootstrap import Bootstrap
 from fastpptp.cli import cli
 from fastpptp.errors import ConfigurationError, Problem, UnavailableError
 from fastpptp.settings import profiles
+from fastpptp.store import Store
 from tests.unit.server.support import Rig, running, until
 
 
@@ -68,6 +70,22 @@ def run(tmp_path: Path, test: Callable[[Served], Awaitable[None]]) -> None:
             await test(made)
 
     asyncio.run(whole())
+
+
+def test_pools(tmp_path: Path) -> None:
+    async def test(made: Served) -> None:
+        await made.rig.dial_up()
+        (pool,) = await made.ask(made.client.pools)
+        assert pool == {
+            "first": "172.16.1.10", "last": "172.16.1.20", "size": 11, "in_use": 1, "reserved": 0,
+            "free": 10,
+        }  # fmt: skip
+        place = Bootstrap(state_directory=tmp_path)
+        Store.create(place.store_url, place.key_path, profiles.default()).close()
+        code, output = await made.cli("pool", "list")
+        assert (code, output.splitlines()[1].split()[-4:]) == (0, ["11", "1", "0", "10"])
+
+    run(tmp_path, test)
 
 
 def test_the_socket_is_private_and_goes(tmp_path: Path) -> None:

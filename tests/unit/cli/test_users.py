@@ -107,7 +107,7 @@ class TestPool:
         ]  # fmt: skip
         installed.done("pool", "set", "1", "--last", "10.0.0.20", "--inherit", "server-address")
         assert installed.json("pool", "list")[0] == {
-            "place": 1, "first": "10.0.0.1", "last": "10.0.0.20",
+            "place": 1, "first": "10.0.0.1", "last": "10.0.0.20", "size": 20,
         }  # fmt: skip
         installed.done("pool", "move", "1", "down")
         installed.done("pool", "delete", "2")

@@ -49,9 +49,9 @@ class Told:
         assert self.answers is not None
         return self.answers.authenticate(request, now)[0]
 
-    def lease(self, request: Lease) -> AddressGrant | None:
+    def lease(self, request: Lease, now: float) -> AddressGrant | None:
         assert self.answers is not None
-        return self.answers.lease(request, 0.0)[0]
+        return self.answers.lease(request, now)[0]
 
     def logout(self, identity: object) -> None:
         assert self.answers is not None

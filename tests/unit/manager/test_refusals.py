@@ -125,7 +125,7 @@ def test_no_address() -> None:
     memory.run(60)
     assert first.calls[0].is_up
     assert not second.calls[0].is_up
-    assert "ADDRESS/100" in memory.texts()
+    assert "ADDRESS/104" in memory.texts()
     memory.drop(first)
     settle(memory)
 

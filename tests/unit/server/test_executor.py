@@ -48,7 +48,7 @@ class World:
     def logout(self, identity: object) -> None:
         self.said.append(identity)
 
-    def lease(self, request: e.Lease) -> AddressGrant | None:
+    def lease(self, request: e.Lease, now: float) -> AddressGrant | None:
         return None
 
     def release(self, grant: AddressGrant) -> None:
