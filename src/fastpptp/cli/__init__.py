@@ -10,6 +10,7 @@ from fastpptp import __version__
 from fastpptp.cli.common import Commands, Environment, environment
 from fastpptp.cli.config import config
 from fastpptp.cli.dial import dial
+from fastpptp.cli.doctor import doctor
 from fastpptp.cli.serve import init, serve
 from fastpptp.cli.sessions import events, logout, reload, session, sessions, statistics
 from fastpptp.cli.users import base_group, group, pool, user
@@ -33,7 +34,7 @@ def version(env: Environment) -> None:
 
 for command in (
     init, serve, user, group, base_group, pool, config, sessions, session, logout, events,
-    statistics, reload, dial, version,
+    statistics, reload, dial, doctor, version,
 ):  # fmt: skip
     cli.add_command(command)
 
