@@ -6,7 +6,7 @@ A token in an effect is answered with SessionManager.complete(token, result, now
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 from typing import TypeAlias
 
 from fastpptp.addresses.grant import AddressGrant as AddressGrant
@@ -125,6 +125,14 @@ class Release:
 
 
 @dataclass(frozen=True, slots=True)
+class Announce:
+    """A session is up with this address of its grant: others on our networks may look for it."""
+
+    grant: AddressGrant
+    address: IPv4Address | IPv6Address
+
+
+@dataclass(frozen=True, slots=True)
 class Emit:
     """Record an event."""
 
@@ -147,5 +155,6 @@ Effect: TypeAlias = (
     | Logout
     | Lease
     | Release
+    | Announce
     | Emit
 )

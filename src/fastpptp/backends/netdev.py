@@ -26,7 +26,7 @@ ESRCH = 3
 
 
 @contextmanager
-def _netlink(what: str) -> Iterator[Any]:
+def netlink_to(what: str) -> Iterator[Any]:
     try:
         with IPRoute() as netlink:
             yield netlink
@@ -45,7 +45,7 @@ def bring_up(
     name: str, addresses: Iterable[IPv4Address], *, mtu: int, peer: IPv4Address | None = None
 ) -> None:
     """Set the device up with its MTU and addresses (with `peer`: point to point)."""
-    with _netlink(f"device {name} cannot be configured") as netlink:
+    with netlink_to(f"device {name} cannot be configured") as netlink:
         netlink.link("set", index=_index(netlink, name), mtu=mtu, state="up")
     add_addresses(name, addresses, peer)
     _no_redirects(name)
@@ -55,7 +55,7 @@ def add_addresses(
     name: str, addresses: Iterable[IPv4Address], peer: IPv4Address | None = None
 ) -> None:
     """Add addresses to the device. One that this host has already stays where it is, alone."""
-    with _netlink(f"device {name} cannot get its addresses") as netlink:
+    with netlink_to(f"device {name} cannot get its addresses") as netlink:
         index = _index(netlink, name)
         held = {item.get_attr("IFA_LOCAL") for item in netlink.get_addr(family=2)}
         for address in addresses:
@@ -79,14 +79,14 @@ def expect_advertisements(name: str) -> None:
 
 def add_interface(name: str, address: IPv6Address) -> None:
     """Give the device its link-local address; with it the kernel solicits advertisements."""
-    with _netlink(f"device {name} cannot get its link-local address") as netlink:
+    with netlink_to(f"device {name} cannot get its link-local address") as netlink:
         index = _index(netlink, name)
         netlink.addr("add", index=index, address=str(address), prefixlen=64, family=10)
 
 
 def ipv6_addresses(name: str) -> list[IPv6Address]:
     """The device's IPv6 addresses that are not link-local."""
-    with _netlink(f"addresses of {name} cannot be read") as netlink:
+    with netlink_to(f"addresses of {name} cannot be read") as netlink:
         found = netlink.get_addr(family=10, index=_index(netlink, name))
         addresses = [IPv6Address(item.get_attr("IFA_ADDRESS")) for item in found]
     return [address for address in addresses if not address.is_link_local]
@@ -112,7 +112,7 @@ def delete_routes(name: str, networks: Iterable[IPv4Network | IPv6Network]) -> N
 def _routes(
     verb: str, name: str, networks: Iterable[IPv4Network | IPv6Network], tolerated: int
 ) -> None:
-    with _netlink(f"routes of {name} cannot be changed") as netlink:
+    with netlink_to(f"routes of {name} cannot be changed") as netlink:
         index = _index(netlink, name)
         for network in networks:
             family = 2 if network.version == 4 else 10
@@ -137,7 +137,7 @@ def pin(host: IPv4Address) -> HostRoute | None:
 
     GRE to the headend must not be routed into the tunnel that it carries.
     """
-    with _netlink(f"the route to {host} cannot be pinned") as netlink:
+    with netlink_to(f"the route to {host} cannot be pinned") as netlink:
         (answer,) = netlink.route("get", dst=str(host))
         via = answer.get_attr("RTA_GATEWAY")
         made = HostRoute(host, IPv4Address(via) if via else None, answer.get_attr("RTA_OIF"))
@@ -152,7 +152,7 @@ def pin(host: IPv4Address) -> HostRoute | None:
 
 def unpin(route: HostRoute) -> None:
     """Remove what `pin` made."""
-    with _netlink(f"the route to {route.host} cannot be removed") as netlink:
+    with netlink_to(f"the route to {route.host} cannot be removed") as netlink:
         try:
             netlink.route("del", **_as_words(route))
         except NetlinkError as error:

@@ -100,6 +100,9 @@ class Alone:
     def release(self, grant: AddressGrant) -> None:
         """Nothing was granted."""
 
+    def announce(self, grant: AddressGrant, address: IPv4Address | IPv6Address) -> None:
+        """Nothing was granted."""
+
     def record(self, occurrence: Occurrence) -> None:
         self._tell(occurrence.text())
 

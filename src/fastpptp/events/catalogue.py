@@ -280,6 +280,12 @@ def _address() -> dict[int, EventType]:
             "The address pools are used up: {size} addresses are in use or kept for their users, "
             "{count} more asked for since this was last told",
         ),
+        106: EventType(
+            WARNING,
+            "Proxy ARP for {address} on {device} is not answered: {device} does not forward\n"
+            "Turn Forwarding on (fastpptp config set system.forwarding true), or: "
+            "sysctl -w net.{family}.conf.{device}.forwarding=1",
+        ),
     }
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 from types import MappingProxyType
 from typing import Any, ClassVar
 
 from fastpptp.aaa import Identity
 from fastpptp.addresses.grant import AddressGrant
 from fastpptp.effects import (
+    Announce,
     Authenticate,
     Effect,
     Emit,
@@ -358,11 +359,17 @@ class HeadendSession(Session):
 
     def _ip_up(self, event: IpUp) -> list[Effect]:
         up = self.tell("PPP", 120, address=event.peer, server=event.local)
-        return [*super()._ip_up(event), up]
+        return [*super()._ip_up(event), up, *self._announce(event.peer)]
 
     def _ipv6_up(self, event: Ipv6Up) -> list[Effect]:
         up = self.tell("PPP", 121, prefix=self.policy.peer_prefix or "none")
-        return [*super()._ipv6_up(event), up]
+        effects = [*super()._ipv6_up(event), up]
+        if (prefix := self.policy.peer_prefix) is not None:
+            effects += self._announce(prefix[int.from_bytes(event.peer_identifier, "big")])
+        return effects
+
+    def _announce(self, address: IPv4Address | IPv6Address) -> list[Effect]:
+        return [] if self.grant is None else [Announce(self.grant, address)]
 
     def _peer_identified(self, event: PeerIdentified) -> list[Effect]:
         return [self.tell("PPP", 114, text=event.text)]

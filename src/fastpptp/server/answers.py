@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
 from fastpptp.aaa import AuthRequest, Identity, LocalAuthenticator
@@ -15,7 +16,7 @@ from fastpptp.events.catalogue import Occurrence
 from fastpptp.manager.headend import Anonymous
 from fastpptp.ppp.auth.types import AuthResult
 from fastpptp.server.eventsink import EventSink, wall_clock
-from fastpptp.server.routes import InnerRoutes
+from fastpptp.server.reach import Reach
 from fastpptp.settings.resolve import PolicySnapshot
 
 NETSTAT = Path("/proc/net/netstat")
@@ -29,11 +30,11 @@ class LocalAnswers:
         self,
         policy: PolicySnapshot,
         events: EventSink,
-        routes: InnerRoutes,
+        reach: Reach,
         change_password: Callable[[str, str], None],
     ) -> None:
         self._events = events
-        self._routes = routes
+        self._reach = reach
         self._authenticator = LocalAuthenticator(policy, change_password)
         self._assignment = Assignment(policy)
 
@@ -72,12 +73,15 @@ class LocalAnswers:
         for occurrence in assigned.events:
             self.record(occurrence)
         if assigned.grant is not None:
-            self._routes.granted(assigned.grant)
+            self._reach.granted(assigned.grant)
         return assigned.grant
 
     def release(self, grant: AddressGrant) -> None:
         self._assignment.release(grant)
-        self._routes.released(grant)
+        self._reach.released(grant)
+
+    def announce(self, grant: AddressGrant, address: IPv4Address | IPv6Address) -> None:
+        self._reach.announce(grant, address)
 
     def record(self, occurrence: Occurrence) -> None:
         if (occurrence.cls, occurrence.number) == NO_GRE:

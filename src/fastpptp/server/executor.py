@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
+from ipaddress import IPv4Address, IPv6Address
 from types import MappingProxyType
 from typing import Any, ClassVar, Protocol
 
 from fastpptp.effects import (
     AddressGrant,
+    Announce,
     ArmKeys,
     Authenticate,
     CloseCall,
@@ -57,6 +59,8 @@ class Answers(Protocol):
 
     def release(self, grant: AddressGrant) -> None: ...
 
+    def announce(self, grant: AddressGrant, address: IPv4Address | IPv6Address) -> None: ...
+
     def record(self, occurrence: Occurrence) -> None: ...
 
 
@@ -88,6 +92,7 @@ class Executor:
             Logout: "_logout",
             Lease: "_lease",
             Release: "_release",
+            Announce: "_announce",
             Emit: "_emit",
         }
     )
@@ -175,6 +180,9 @@ class Executor:
 
     def _release(self, effect: Release, now: float) -> None:
         self._answers.release(effect.grant)
+
+    def _announce(self, effect: Announce, now: float) -> None:
+        self._answers.announce(effect.grant, effect.address)
 
     def _emit(self, effect: Emit, now: float) -> None:
         self._answers.record(effect.occurrence)

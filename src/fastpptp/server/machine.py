@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from types import TracebackType
 
-from fastpptp.backends import netdev
+from fastpptp.backends import attached, netdev
 from fastpptp.backends.firewall import Firewall
 from fastpptp.backends.forwarding import Forwarding
 from fastpptp.backends.nftables import OwnTable
@@ -21,7 +21,8 @@ from fastpptp.events.catalogue import Occurrence, occur
 from fastpptp.server import preflight
 from fastpptp.server.net import Offload, Tun, open_gre, open_receiver_of_last_resort, open_tun
 from fastpptp.server.passage import Passage
-from fastpptp.server.routes import DeviceThread, InnerRoutes, server_addresses
+from fastpptp.server.reach import NeighbourProxies, Reach
+from fastpptp.server.routes import DeviceThread, server_addresses
 from fastpptp.server.sending import PacketDataplane, open_packet_sockets
 from fastpptp.settings.resolve import PolicySnapshot
 
@@ -38,7 +39,7 @@ class Machine:
 
     listeners: Sequence[socket.socket]
     dataplane: Dataplane
-    routes: InnerRoutes
+    reach: Reach
     tun: Tun
 
     def __init__(
@@ -72,7 +73,7 @@ class Machine:
 
     def follow(self, policy: PolicySnapshot) -> None:
         """Have routes, forwarding and NAT be as this policy wants them, on a thread of theirs."""
-        self.routes.follow(policy)
+        self.reach.follow(policy)
         self._passage.follow(policy)
 
     def _open(self, stack: ExitStack) -> None:
@@ -94,7 +95,7 @@ class Machine:
         forwarding = Forwarding()
         stack.callback(_quietly, forwarding.restore)
         thread = self._thread(stack)
-        self.routes = InnerRoutes(thread)
+        self.reach = self._reach(stack, thread)
         self._passage = Passage(thread, table, forwarding)
         self.dataplane = self._open_dataplane(stack, outer)
         stack.callback(self.dataplane.close)
@@ -124,6 +125,13 @@ class Machine:
         thread = DeviceThread(self.tun.name, self._change_failed)
         stack.callback(thread.close)
         return thread
+
+    def _reach(self, stack: ExitStack, thread: DeviceThread) -> Reach:
+        attached.sweep()
+        surroundings = attached.Surroundings()
+        stack.callback(surroundings.close)
+        proxies = NeighbourProxies(thread, surroundings, self._record)
+        return Reach(thread, proxies, surroundings)
 
     def _change_failed(self, error: Exception) -> None:
         if isinstance(error, UnavailableError):

@@ -12,7 +12,8 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Network, summarize_address_r
 from typing import ParamSpec, Protocol, TypeAlias
 
 from fastpptp.addresses.grant import AddressGrant
-from fastpptp.backends import netdev
+from fastpptp.backends import attached, netdev
+from fastpptp.backends.attached import Proxy
 from fastpptp.settings.resolve import PolicySnapshot
 
 Network: TypeAlias = IPv4Network | IPv6Network
@@ -110,6 +111,12 @@ class DeviceThread:
 
     def delete_routes(self, networks: list[Network]) -> None:
         self.run(netdev.delete_routes, self._name, networks)
+
+    def add_proxies(self, proxies: list[Proxy]) -> None:
+        self.run(attached.add_proxies, proxies)
+
+    def delete_proxies(self, proxies: list[Proxy]) -> None:
+        self.run(attached.delete_proxies, proxies)
 
     def run(self, change: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
         """Carry out any change of this machine, in its turn."""

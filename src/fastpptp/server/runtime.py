@@ -28,7 +28,7 @@ from fastpptp.server.control import ControlProtocol, factory
 from fastpptp.server.eventsink import EventSink
 from fastpptp.server.executor import Executor
 from fastpptp.server.net import BACKLOG
-from fastpptp.server.routes import InnerRoutes
+from fastpptp.server.reach import Reach
 from fastpptp.session import SessionView, TerminateCause
 from fastpptp.settings.resolve import PolicySnapshot
 
@@ -55,7 +55,7 @@ class Headend:
         *,
         listeners: Sequence[socket.socket],
         dataplane: Dataplane,
-        routes: InnerRoutes,
+        reach: Reach,
         follow: Callable[[PolicySnapshot], object],
         load: Load,
         change_password: ChangePassword,
@@ -64,6 +64,7 @@ class Headend:
         self._listeners = listeners
         self.listening = ", ".join(map(_shown, listeners))
         self._dataplane = dataplane
+        self._reach = reach
         self._follow = follow
         self._load = load
         self._stop_wait = stop_wait
@@ -76,7 +77,7 @@ class Headend:
         self.events = EventSink(EventLog(policy.events))
         self._change_password = change_password
         self._tasks: set[asyncio.Task[None]] = set()
-        self._answers = LocalAnswers(policy, self.events, routes, self._password_changed)
+        self._answers = LocalAnswers(policy, self.events, reach, self._password_changed)
         self._executor = Executor(
             dataplane, self._connections, self._answers, self.manager.complete
         )
@@ -93,6 +94,7 @@ class Headend:
         """Take control connections and read the dataplane from now on."""
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(self._loop_failed)
+        self._reach.start(loop.call_soon_threadsafe)
         self._follow(self.policy)
         loop.add_reader(self._dataplane.fileno(), self._read_dataplane)
         for listener in self._listeners:

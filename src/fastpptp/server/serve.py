@@ -73,7 +73,7 @@ class Service:
             self._store.snapshot(),
             listeners=machine.listeners,
             dataplane=machine.dataplane,
-            routes=machine.routes,
+            reach=machine.reach,
             follow=machine.follow,
             load=database.snapshot,
             change_password=database.change_password,

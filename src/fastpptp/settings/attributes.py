@@ -104,6 +104,9 @@ PPTP = (
 SYSTEM = (
     Attribute("server_address", "Server Address", Address(), "172.16.1.1",
               help="our address inside the tunnels, told in IPCP"),
+    Attribute("proxy_arp", "Proxy ARP", Choice(("auto", "on", "off")), "auto", touches=Touches.NOW,
+              help="answer ARP for sessions: auto = inside networks that this machine is attached "
+                   "to, on = on every Ethernet device"),
     Attribute("ipv6_prefix", "IPv6 Prefix", Optional(Prefix()), "none",
               help="each session gets a /64 of it"),
     Attribute("mru", "MRU", Integer(576, 1500, unit="octets"), 1400,

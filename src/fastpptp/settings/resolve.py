@@ -45,6 +45,7 @@ class SystemSettings:
     """Settings of our own: intervals in s, reorder_time in ms, mru in octets."""
 
     server_address: IPv4Address
+    proxy_arp: str
     ipv6_prefix: IPv6Network | None
     mru: int
     echo_interval: int

@@ -17,6 +17,7 @@ from typing import Any, ClassVar, Protocol, TypeAlias
 
 from fastpptp.addresses.grant import AddressGrant
 from fastpptp.effects import (
+    Announce,
     ArmKeys,
     Authenticate,
     CloseCall,
@@ -191,6 +192,7 @@ class MemoryHeadend:
             Logout: "_logout",
             Lease: "_lease",
             Release: "_release",
+            Announce: "_announce",
             Emit: "_emit",
         }
     )
@@ -246,6 +248,9 @@ class MemoryHeadend:
 
     def _release(self, effect: Release) -> None:
         self.answers.release(effect.grant)
+
+    def _announce(self, effect: Announce) -> None:
+        """Nobody looks for it here."""
 
     def _emit(self, effect: Emit) -> None:
         self.events.append(effect.occurrence)

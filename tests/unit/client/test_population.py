@@ -61,6 +61,9 @@ class Told:
         assert self.answers is not None
         self.answers.release(grant)
 
+    def announce(self, grant: AddressGrant, address: object) -> None:
+        assert self.answers is not None
+
     def record(self, occurrence: Occurrence) -> None:
         self.events.append(occurrence)
 

@@ -17,14 +17,13 @@ from fastpptp.ports import CallEvent
 from fastpptp.ppp.auth.types import AuthMethod
 from fastpptp.ppp.config import LinkConfig, LinkRole, MppePolicy
 from fastpptp.server.preflight import listen
-from fastpptp.server.routes import InnerRoutes
 from fastpptp.server.runtime import Headend
 from fastpptp.settings import profiles
 from fastpptp.settings.resolve import PolicySnapshot
 from fastpptp.settings.tree import Configuration
 from fastpptp.testing.client import ScriptedClient
 from fastpptp.testing.dataplane import FakeDataplane
-from tests.unit.server.test_backends import Recorder
+from tests.unit.server.test_backends import Recorder, reach
 
 LOOPBACK = IPv4Address("127.0.0.1")
 
@@ -202,13 +201,13 @@ async def running(tree: Configuration | None = None, *, stop: bool = True) -> As
         rig.transmit(handle, frame)
 
     dataplane, device = LoopDataplane(transmit), Recorder()
-    routes = InnerRoutes(device)
+    inside = reach(device)
     headend = Headend(
         PolicySnapshot(tree or profiles.default()),
         listeners=listen([LOOPBACK], 0),
         dataplane=dataplane,
-        routes=routes,
-        follow=routes.follow,
+        reach=inside,
+        follow=inside.follow,
         load=load,
         change_password=change_password,
     )

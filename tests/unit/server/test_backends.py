@@ -8,20 +8,23 @@ import logging
 import shutil
 import socket
 import subprocess
+from collections.abc import Callable
 from datetime import UTC, datetime
-from ipaddress import IPv4Address, IPv4Network, IPv6Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_interface
 from pathlib import Path
 
 import pytest
 
 from fastpptp.addresses.grant import AddressGrant
+from fastpptp.backends.attached import Attachment, Proxy
 from fastpptp.backends.forwarding import IPV4, IPV6, Forwarding
 from fastpptp.backends.nftables import OwnTable, rules
 from fastpptp.errors import UnavailableError
-from fastpptp.events.catalogue import occur
+from fastpptp.events.catalogue import Occurrence, occur
 from fastpptp.events.log import EventLog
 from fastpptp.server.eventsink import EventSink, level, open_outputs
 from fastpptp.server.notify import notify
+from fastpptp.server.reach import NeighbourProxies, Reach
 from fastpptp.server.routes import DeviceThread, InnerRoutes, Network
 from fastpptp.settings import profiles, toml
 from fastpptp.settings.resolve import PolicySnapshot
@@ -147,9 +150,44 @@ class Recorder:
     def delete_routes(self, networks: list[Network]) -> None:
         self.said.append(("delete", list(map(str, networks))))
 
+    def add_proxies(self, proxies: list[Proxy]) -> None:
+        self.said.append(("proxy", [f"{proxy.address} {proxy.name}" for proxy in proxies]))
+
+    def delete_proxies(self, proxies: list[Proxy]) -> None:
+        self.said.append(("no proxy", [f"{proxy.address} {proxy.name}" for proxy in proxies]))
+
     def take(self) -> list[tuple[str, list[str]]]:
         taken, self.said = self.said, []
         return taken
+
+
+class Nowhere:
+    """reach.Neighbourhood of a machine that is attached to what `attached` says."""
+
+    def __init__(self, *interfaces: str) -> None:
+        self.changed: Callable[[], object] = lambda: None
+        self.attached: tuple[Attachment, ...] = ()
+        self.attach(*interfaces)
+
+    def attach(self, *interfaces: str) -> None:
+        """`eth0 172.16.1.1/24`, and so on."""
+        parted = (text.split() for text in interfaces)
+        self.attached = tuple(
+            Attachment(number, name, ip_interface(address))
+            for number, (name, address) in enumerate(parted, 1)
+        )
+        self.changed()
+
+
+def reach(
+    device: Recorder,
+    neighbourhood: Nowhere | None = None,
+    record: Callable[[Occurrence], object] = lambda occurrence: None,
+    forwards: bool = True,
+) -> Reach:
+    around = neighbourhood or Nowhere()
+    proxies = NeighbourProxies(device, around, record, lambda name, version: forwards)
+    return Reach(device, proxies, around)
 
 
 def policy(text: str) -> PolicySnapshot:

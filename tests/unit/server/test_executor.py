@@ -54,6 +54,9 @@ class World:
     def release(self, grant: AddressGrant) -> None:
         self.said.append(grant)
 
+    def announce(self, grant: AddressGrant, address: object) -> None:
+        self.said.append(address)
+
     def record(self, occurrence: Occurrence) -> None:
         self.said.append(occurrence)
 
@@ -116,8 +119,10 @@ def test_an_answer_of_nothing_is_an_answer() -> None:
 def test_what_is_given_back_and_recorded() -> None:
     world = World()
     occurrence = occur("SYSTEM", 103)
-    world.executor.run([e.Logout("me"), e.Release(GRANT), e.Emit(occurrence)], 0.0)
-    assert world.said == ["me", GRANT, occurrence]
+    world.executor.run(
+        [e.Logout("me"), e.Announce(GRANT, PEER), e.Release(GRANT), e.Emit(occurrence)], 0.0
+    )
+    assert world.said == ["me", PEER, GRANT, occurrence]
 
 
 def test_a_fault_is_told_and_the_rest_is_carried_out() -> None:

@@ -17,12 +17,11 @@ from fastpptp.admin.client import AdminClient
 from fastpptp.bootstrap import Bootstrap
 from fastpptp.events.catalogue import occur
 from fastpptp.server.preflight import listen
-from fastpptp.server.routes import InnerRoutes
 from fastpptp.server.serve import Service, changes
 from fastpptp.settings import profiles
 from fastpptp.store import Store
 from tests.unit.server.support import LOOPBACK, LoopDataplane, until
-from tests.unit.server.test_backends import Recorder
+from tests.unit.server.test_backends import Recorder, reach
 
 
 class FakeMachine:
@@ -31,8 +30,8 @@ class FakeMachine:
     def __init__(self) -> None:
         self.listeners = listen([LOOPBACK], 0)
         self.dataplane = LoopDataplane()
-        self.routes = InnerRoutes(Recorder())
-        self.follow = self.routes.follow
+        self.reach = reach(Recorder())
+        self.follow = self.reach.follow
         self.notices = [occur("SYSTEM", 122, feature="nftables", problem="absent")]
 
 
