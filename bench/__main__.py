@@ -24,6 +24,7 @@ from bench.rows import Run, machine
 BENCHES = {
     "bench_ciphers": 60,
     "bench_framing": 90,
+    "bench_cores": 60,
     "bench_scale": 90,
     "bench_latency": 90,
     "bench_throughput": 240,

@@ -8,11 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import os
-import subprocess
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 from bench import bench_mppe
 from bench.rows import Row, pinned
@@ -27,19 +23,6 @@ AGAINST_KERNEL = (
     "stateful, 1,400 B, one session",
     "stateless, 64 B, 64 sessions",
 )
-
-
-@contextmanager
-def kernel_shaped() -> Iterator[ctypes.CDLL]:
-    """The library made of mppe_kernel.c."""
-    with tempfile.TemporaryDirectory() as folder:
-        library = Path(folder) / "mppe_kernel.so"
-        source = Path(__file__).with_name("mppe_kernel.c")
-        flags = ["-O2", "-fPIC", "-shared", "-Wno-deprecated-declarations"]
-        subprocess.run(["cc", *flags, "-o", str(library), str(source), "-lcrypto"], check=True)
-        loaded = ctypes.CDLL(str(library))
-        loaded.session_size.restype = ctypes.c_size_t
-        yield loaded
 
 
 def as_row(section: str, baseline: str, case: bench_mppe.Row, library: ctypes.CDLL,
@@ -57,11 +40,10 @@ def run(quick: bool = False) -> Iterator[Row]:
     level = _core.cpu_level()
     cases = [c for c in bench_mppe.ROWS if c.level == "auto" or level == "avx512"]
     try:
-        with pinned(max(os.sched_getaffinity(0))), tempfile.TemporaryDirectory() as folder:
-            openssl = bench_mppe.build_baseline(folder)
+        with pinned(max(os.sched_getaffinity(0))), bench_mppe.openssl() as openssl:
             for case in cases:
                 yield as_row(OPENSSL, "OpenSSL", case, openssl, runs)
-            with kernel_shaped() as kernel:
+            with bench_mppe.kernel_shaped() as kernel:
                 for case in cases:
                     if case.name in AGAINST_KERNEL:
                         yield as_row(KERNEL, "kernel-shaped RC4", case, kernel, runs)

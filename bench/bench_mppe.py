@@ -3,7 +3,7 @@
 Both sides get the same keys and packets, in the same batches, and must give the same octets.
 They run in turn, pinned to one core; each figure is the median of the paired ratios.
 
-    python bench/bench_mppe.py [--runs 31] [--cpu 1] [--json FILE]
+    python -m bench.bench_mppe [--runs 31] [--cpu 1] [--json FILE]
 """
 
 from __future__ import annotations
@@ -14,19 +14,18 @@ import json
 import os
 import platform
 import statistics
-import subprocess
 import sys
-import tempfile
 import time
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from bench.native import library
 from fastpptp import _core
 
-HERE = Path(__file__).parent
 STRIDE = 1536
 IMIX = (64,) * 7 + (576,) * 4 + (1400,)
 SECONDS = 0.004  # of CPU time, of one side in one run
@@ -73,14 +72,12 @@ ROWS = [
 ]
 
 
-def build_baseline(folder: str) -> ctypes.CDLL:
-    library = Path(folder) / "mppe_openssl.so"
-    source = HERE / "mppe_openssl.c"
-    flags = ["-O3", "-fPIC", "-shared", "-Wno-deprecated-declarations"]
-    subprocess.run(["cc", *flags, "-o", str(library), str(source), "-lcrypto"], check=True)
-    loaded = ctypes.CDLL(str(library))
-    loaded.session_size.restype = ctypes.c_size_t
-    return loaded
+def openssl() -> AbstractContextManager[ctypes.CDLL]:
+    return library("mppe_openssl.c", "-O3")
+
+
+def kernel_shaped() -> AbstractContextManager[ctypes.CDLL]:
+    return library("mppe_kernel.c", "-O2")
 
 
 class Bout:
@@ -97,6 +94,7 @@ class Bout:
         self.packets = rng.integers(0, 256, (row.packets, STRIDE), np.uint8)
         self.ours, self.theirs = np.zeros_like(self.packets), np.zeros_like(self.packets)
         self.changes = np.full(row.packets, row.stateless, np.uint16)
+        baseline.session_size.restype = ctypes.c_size_t
         size = baseline.session_size()
         self.sessions = (ctypes.c_uint8 * (size * row.sessions))()
         for n in range(row.sessions):
@@ -181,8 +179,7 @@ def main() -> None:
     parser.add_argument("--only", default="", help="rows whose name has this in it")
     options = parser.parse_args()
     os.sched_setaffinity(0, {options.cpu})
-    with tempfile.TemporaryDirectory() as folder:
-        baseline = build_baseline(folder)
+    with openssl() as baseline:
         rows = [r for r in ROWS if options.only in r.name]
         results = [measure(r, baseline, options.runs) for r in rows]
     report(results)

@@ -78,7 +78,7 @@ def setup_rate(scene: Scene, calls: int, count: int, runs: int) -> Row:
             samples.append(up["reached"] / up["seconds"])
     name = f"setup rate, {count:,} sessions, {_over(calls)}"
     row = Row(SECTION, name, statistics.median(samples), "sessions/s", samples=samples)
-    return _against(row, f">= {SETUPS_TARGET}", row.figure >= SETUPS_TARGET)
+    return row.against(f">= {SETUPS_TARGET}", row.figure >= SETUPS_TARGET)
 
 
 def scale(scene: Scene, calls: int, count: int) -> list[Row]:
@@ -101,9 +101,9 @@ def scale(scene: Scene, calls: int, count: int) -> list[Row]:
     memory.note = f"and {arena / 1024:.1f} KiB of the dataplane's arenas; kernel memory apart"
     concurrent = Row(SECTION, f"concurrent sessions, {over}", held, "sessions", note=dropped)
     return [
-        _against(concurrent, f">= {SESSIONS[calls]:,}", held >= SESSIONS[calls]),
+        concurrent.against(f">= {SESSIONS[calls]:,}", held >= SESSIONS[calls]),
         Row(SECTION, f"of these with traffic, {over}", heard["receivers"], "sessions"),
-        _against(memory, f"<= {OCTETS_TARGET >> 10} KiB", cost + arena <= OCTETS_TARGET),
+        memory.against(f"<= {OCTETS_TARGET >> 10} KiB", cost + arena <= OCTETS_TARGET),
     ]
 
 
@@ -144,17 +144,12 @@ def storms(scene: Scene, clients: int, established: int, seconds: float, runs: i
     row.note = f"{refused:,} calls refused; {dropped} of {established:,} sessions dropped"
     return [
         Row(SECTION, "best rate before a storm", statistics.median(best), "sessions/s"),
-        _against(row, ">= 80 %, none dropped", share >= 0.8 and not dropped),
+        row.against(">= 80 %, none dropped", share >= 0.8 and not dropped),
     ]
 
 
 def _over(calls: int) -> str:
     return "a TCP connection each" if calls == OWN else f"{calls:,} on a control connection"
-
-
-def _against(row: Row, target: str, met: bool) -> Row:
-    row.target, row.met = target, met
-    return row
 
 
 def run(quick: bool = False) -> Iterator[Row]:

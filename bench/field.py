@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from ipaddress import IPv4Address
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +31,7 @@ BUFFER = 64 << 20
 MODES = ("stateless", "stateful", "none")
 
 Octets = npt.NDArray[np.uint8]
+Addresses = npt.NDArray[np.uint32]
 
 
 def ip_headers(sources: npt.NDArray[np.uint32], targets: npt.NDArray[np.uint32],
@@ -49,10 +51,10 @@ def ip_headers(sources: npt.NDArray[np.uint32], targets: npt.NDArray[np.uint32],
 class Field:
     """`sessions` calls that are up, and packets of `octets` for them."""
 
-    def __init__(self, dataplane: Dataplane, outer: socket.socket, inner: socket.socket,
-                 sessions: int, mode: str, octets: int) -> None:  # fmt: skip
+    def __init__(self, dataplane: Any, outer: socket.socket, inner: socket.socket,
+                 sessions: int, mode: str, octets: int, first: int = 1) -> None:  # fmt: skip
         self.dataplane, self.outer, self.inner = dataplane, outer, inner
-        self.mode, self.now = mode, NOW
+        self.mode, self.now, self.first = mode, NOW, first
         rng = np.random.default_rng(1)
         self._payload = rng.integers(0, 256, octets - 20, np.uint8)
         self._order = rng.permutation(sessions).astype(np.uint32)
@@ -72,9 +74,9 @@ class Field:
         return sum(array.nbytes for array in arrays)
 
     def _open(self, number: int) -> None:
-        handle = 1 << 16 | number + 1
-        address = IPv4Address(FIRST + number)
-        self.dataplane.open_call(handle, CallSpec(number + 1, LOCAL, PEER))
+        call_id = self.first + number
+        handle, address = 1 << 16 | call_id, IPv4Address(FIRST + call_id)
+        self.dataplane.open_call(handle, CallSpec(call_id, LOCAL, PEER))
         self.dataplane.set_policy(
             handle,
             CallPolicy(mru=1500, peer_address=address, encryption_required=self.mode != "none"),
@@ -105,10 +107,8 @@ class Field:
     def packets_up(self, count: int) -> Octets:
         """What the peers send next, as a raw socket delivers it."""
         calls = self._next(count)
-        inner = ip_headers(FIRST + calls, np.full(count, int(INSIDE), np.uint32), 253,
-                           len(self._payload))  # fmt: skip
-        text = np.empty((count, 4 + 20 + len(self._payload)), np.uint8)
-        text[:, 2:4], text[:, 4:24], text[:, 24:] = (0x00, 0x21), inner, self._payload
+        inner = self._inner(calls, True)
+        text = np.hstack([np.full((count, 4), (0, 0, 0x00, 0x21), np.uint8), inner])
         frame = text[:, 2:]
         if self.mode != "none":
             lengths = np.full(count, text.shape[1] - 2, np.uint32)
@@ -122,7 +122,7 @@ class Field:
         count, length = frames.shape
         gre = np.zeros((count, 12), np.uint8)
         gre[:, :6] = np.frombuffer(struct.pack(">HHH", 0x3001, 0x880B, length), np.uint8)
-        gre[:, 6:8] = (calls + 1).astype(">u2").view(np.uint8).reshape(-1, 2)
+        gre[:, 6:8] = (calls + self.first).astype(">u2").view(np.uint8).reshape(-1, 2)
         gre[:, 8:] = self._numbers(calls).astype(">u4").view(np.uint8).reshape(-1, 4)
         source, target = (np.full(count, int(end), np.uint32) for end in (PEER, LOCAL))
         return np.hstack([ip_headers(source, target, 47, 12 + length), gre, frames])
@@ -137,10 +137,18 @@ class Field:
 
     def packets_down(self, count: int) -> Octets:
         """What comes from the inside for the peers."""
-        calls = self._next(count)
-        head = ip_headers(np.full(count, int(INSIDE), np.uint32), FIRST + calls, 253,
-                          len(self._payload))  # fmt: skip
-        return np.hstack([head, np.tile(self._payload, (count, 1))])
+        return self._inner(self._next(count), False)
+
+    def _ends(self, calls: npt.NDArray[np.uint32], up: bool) -> tuple[Addresses, Addresses]:
+        """Sources and targets of inner packets of these calls."""
+        inside = np.full(len(calls), int(INSIDE), np.uint32)
+        peers = (FIRST + self.first + calls).astype(np.uint32)
+        return (peers, inside) if up else (inside, peers)
+
+    def _inner(self, calls: npt.NDArray[np.uint32], up: bool) -> Octets:
+        """An inner packet of each of these calls."""
+        head = ip_headers(*self._ends(calls, up), 253, len(self._payload))
+        return np.hstack([head, np.tile(self._payload, (len(calls), 1))])
 
     def control(self, count: int) -> Octets:
         """The peers' LCP Echo-Requests (RFC 1661 5.8), which are left to the control plane."""

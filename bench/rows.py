@@ -38,6 +38,11 @@ class Row:
     samples: list[float] = field(default_factory=list)
     less_is_better: bool = False
 
+    def against(self, target: str, met: bool) -> Row:
+        """The same row, beside what the project set itself."""
+        self.target, self.met = target, met
+        return self
+
 
 @dataclass
 class Run:
