@@ -1,4 +1,4 @@
-"""What a packet costs a worker: TCP flows of 1,400-byte packets, a call each, on real sockets and TUN.
+"""What a packet costs a worker: TCP flows of 1,400-byte packets, a call each, on real sockets.
 
 Every way out (`outer`) is held against 1 / (I/O + crypto): I/O is the same dataplane without
 encryption, crypto is the batch engine alone on batches of the same make-up. And against a plain
@@ -12,10 +12,12 @@ import os
 import statistics
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 
-from bench.flows import BATCH, BURST, CALLS, OCTETS, Flows, Site, headend, settle
+from bench.flows import BATCH, BURST, CALLS, OCTETS, Flows, Site, headend
+from bench.machines import settle
 from bench.one_at_a_time import plain_daemon
 from bench.rows import Row, paired, pinned, ratio_of
 from fastpptp.bootstrap import OUTER_BACKENDS
@@ -54,16 +56,14 @@ class Cipher:
 
 
 def flow_costs(name: str, flows: Flows) -> dict[str, Callable[[], float]]:
-    return {
-        f"{name}, {way}": lambda turn=getattr(flows, turn): turn(BATCH)  # type: ignore[misc]
-        for way, turn in WAYS.items()
-    }
+    return {f"{name}, {way}": partial(getattr(flows, turn), BATCH) for way, turn in WAYS.items()}
 
 
 def measured(site: Site, plain: Flows, runs: int) -> Samples:
     """Seconds a packet of everything, by name and way."""
+    site.hide_peers()
     relay, full = Flows(site, "none"), Flows(site, "stateless", CALLS + 1)
-    settle(site)
+    settle(site.dataplane)
     sending, receiving = Cipher(BATCH), Cipher(RECEIVED)
     candidates = {
         **flow_costs("relay", relay),
@@ -105,6 +105,7 @@ def row(name: str, seconds: list[float]) -> Row:
 def run(quick: bool = False) -> Iterator[Row]:
     runs = 5 if quick else 41
     with Hosts() as hosts, plain_daemon(hosts) as daemon, pinned(max(os.sched_getaffinity(0))):
+        daemon.hide_peers()
         plain, seen = Flows(daemon, "stateless"), {}
         for outer in OUTER_BACKENDS:
             if outer == "auto":

@@ -34,10 +34,8 @@ def child(*words: str) -> None:
 def codec_rows(folder: Path, quick: bool) -> Iterator[Row]:
     path = folder / "codecs.json"
     effort = ("-p", "2", "-n", "1") if quick else ("-p", "5", "-n", "3")
-    effort += ("--quiet", "-w", "1", "--min-time", "0.01")
-    child(
-        "bench.pyperf_codecs", "--quiet", "-w", "1", "--min-time", "0.01", *effort, "-o", str(path)
-    )
+    always = ("--quiet", "-w", "1", "--min-time", "0.01", "-o", str(path))
+    child("bench.pyperf_codecs", *effort, *always)
     found = {
         bench.get_name(): [value * 1e9 for value in bench.get_values()]
         for bench in pyperf.BenchmarkSuite.load(str(path))

@@ -49,7 +49,9 @@ def ip_headers(sources: npt.NDArray[np.uint32], targets: npt.NDArray[np.uint32],
 
 
 class Field:
-    """`sessions` calls that are up, and packets of `octets` for them."""
+    """`sessions` calls that are up, and packets of `octets` between their peers and `inside`."""
+
+    inside = INSIDE
 
     def __init__(self, dataplane: Any, outer: socket.socket, inner: socket.socket,
                  sessions: int, mode: str, octets: int, first: int = 1) -> None:  # fmt: skip
@@ -91,7 +93,8 @@ class Field:
 
     def poll(self) -> int:
         """A turn. Time stands still but for `pass_time`."""
-        return self.dataplane.poll_once(self.now)
+        done: int = self.dataplane.poll_once(self.now)
+        return done
 
     def pass_time(self, milliseconds: int) -> None:
         self.now += milliseconds
@@ -141,7 +144,7 @@ class Field:
 
     def _ends(self, calls: npt.NDArray[np.uint32], up: bool) -> tuple[Addresses, Addresses]:
         """Sources and targets of inner packets of these calls."""
-        inside = np.full(len(calls), int(INSIDE), np.uint32)
+        inside = np.full(len(calls), int(self.inside), np.uint32)
         peers = (FIRST + self.first + calls).astype(np.uint32)
         return (peers, inside) if up else (inside, peers)
 

@@ -5,27 +5,23 @@ worker's thread is stopped and its loop is run from here, on one core, by the cl
 CPU time. The queues are filled before and are empty after, so a figure is of a worker that has
 all its work before it: no spinning, no wake-ups, batches as large as they come.
 
-The peers' link address is wrong on purpose: the far end drops at its door what the worker sends,
-so that no more of a receiver is counted than of one behind a wire.
+`hide_peers` makes the peers' link address wrong: the far end drops at its door what the worker
+sends, so that no more of a receiver is counted than of one behind a wire.
 """
 
 from __future__ import annotations
 
 import socket
 import struct
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from bench.field import LOCAL, PEER, Field, Octets, ip_headers
-from fastpptp.bootstrap import Bootstrap
-from fastpptp.server.machine import Machine
-from fastpptp.settings.resolve import PolicySnapshot
-from fastpptp.settings.tree import Configuration
+from bench.machines import TUN, machine
 from tests.hosts import Host, Hosts
 from tests.netns.test_dataplane import within
 
@@ -34,8 +30,6 @@ OCTETS = 1400  # of an inner packet
 BURST = 16  # packets of one flow that follow each other, and of one super-packet
 BATCH = 28 * BURST  # what a turn sends at once; fewer than a TUN's queue holds (500)
 NOWHERE = "02:00:00:00:00:99"
-SETTLING = 2.5  # seconds until a dataplane knows its next hops
-TUN = "pptp0"
 
 IP_AND_TCP = 40
 ACK = 0x5010  # header of five words, ACK
@@ -73,7 +67,7 @@ class Flows(Field):
     def _tcp_headers(
         self, calls: npt.NDArray[np.uint32], up: bool, length: int, pseudo: bool
     ) -> Octets:
-        """Checksums whole, or of the pseudo-header alone, as the kernel leaves them to TUN readers."""
+        """Checksums whole, or of the pseudo-header alone, as the kernel leaves them to a TUN."""
         source, target = self._ends(calls, up)
         words = np.zeros((len(calls), 10), np.uint32)
         words[:, 0], words[:, 1], words[:, 5], words[:, 6], words[:, 7] = 80, 5001, 1, ACK, 0xFFFF
@@ -144,13 +138,15 @@ class Site:
         self, hosts: Hosts, label: str, tun: str, dataplane: Callable[[Host], Any]
     ) -> None:
         self._tun = tun
-        self.host, peers = hosts.add(f"{label}-headend"), hosts.add(f"{label}-peers")
-        device, _ = hosts.join(self.host, f"{LOCAL}/24", peers, f"{PEER}/24")
-        neighbour = ("lladdr", NOWHERE, "dev", device, "nud", "permanent")
-        self.host.run("ip", "neigh", "replace", str(PEER), *neighbour)
+        self.host, self.peers = hosts.add(f"{label}-headend"), hosts.add(f"{label}-peers")
+        self._device, _ = hosts.join(self.host, f"{LOCAL}/24", self.peers, f"{PEER}/24")
         self.dataplane = dataplane(self.host)
-        self.outer = within(peers, _raw)
+        self.outer = within(self.peers, _raw)
         self.inner = within(self.host, _behind_virtio)
+
+    def hide_peers(self) -> None:
+        neighbour = ("lladdr", NOWHERE, "dev", self._device, "nud", "permanent")
+        self.host.run("ip", "neigh", "replace", str(PEER), *neighbour)
 
     def to_outer(self, packets: Octets) -> None:
         for packet in packets:
@@ -181,28 +177,9 @@ def _behind_virtio() -> socket.socket:
 @contextmanager
 def headend(hosts: Hosts, outer: str) -> Iterator[Site]:
     """A headend's dataplane with this `outer`, its thread stopped."""
-    bootstrap = Bootstrap(listen=(LOCAL,), workers=1, outer=outer, tun=TUN)
-    machine = Machine(bootstrap, PolicySnapshot(Configuration()), share_gre=True)
-
-    def opened(host: Host) -> Any:
-        within(host, machine.__enter__)
-        machine.dataplane.stop()
-        return machine.dataplane
-
-    site = Site(hosts, outer, TUN, opened)
-    try:
+    with ExitStack() as stack:
+        site = Site(
+            hosts, outer, TUN, lambda host: stack.enter_context(machine(host, LOCAL, outer))
+        )
+        stack.callback(site.close)
         yield site
-    finally:
-        within(site.host, lambda: machine.__exit__(None, None, None))
-        site.close()
-
-
-def settle(site: Site) -> None:
-    """Wait until the dataplane knows the next hops of calls that are open."""
-    end = time.monotonic() + SETTLING
-    while time.monotonic() < end:
-        site.dataplane.read_events()
-        site.dataplane.poll_once()
-        time.sleep(0.05)
-
-

@@ -39,9 +39,12 @@ def opened() -> Iterator[Opener]:
 
 
 def measure(
-    benchmark: BenchmarkFixture, name: str, work: Callable[[], object], prepare: Callable[[], None],
+    benchmark: BenchmarkFixture,
+    name: str,
+    work: Callable[[], object],
+    prepare: Callable[[], object],
     baseline: str = "",
-) -> None:  # fmt: skip
+) -> None:
     benchmark.name = name
     benchmark.extra_info.update(packets=PACKETS, baseline=baseline)
     rounds = 10 if benchmark.disabled else 200
@@ -122,7 +125,5 @@ def test_inject(benchmark: BenchmarkFixture, opened: Opener) -> None:
             calls.dataplane.inject(handle, frame)
         calls.poll()
 
-    measure(
-        benchmark, "inject: control frame from Python", work, lambda: drain(calls.outer) and None
-    )
+    measure(benchmark, "inject: control frame from Python", work, lambda: drain(calls.outer))
     assert drain(calls.outer) == PACKETS

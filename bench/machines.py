@@ -1,0 +1,56 @@
+"""What `fastpptp serve` takes from a machine, on a test host, without its control plane."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from ipaddress import IPv4Address
+from pathlib import Path
+from typing import Any
+
+from fastpptp.bootstrap import Bootstrap
+from fastpptp.server.machine import Machine
+from fastpptp.settings.resolve import PolicySnapshot
+from fastpptp.settings.tree import Configuration
+from tests.hosts import Host
+from tests.netns.test_dataplane import within
+
+TUN = "pptp0"
+SETTLING = 2.5  # seconds until a dataplane knows its next hops
+
+
+@contextmanager
+def machine(host: Host, address: IPv4Address, outer: str) -> Iterator[Any]:
+    """A headend's dataplane with one worker, not running, and TUN `pptp0` on `host`."""
+    bootstrap = Bootstrap(listen=(address,), workers=1, outer=outer, tun=TUN)
+    made = Machine(bootstrap, PolicySnapshot(Configuration()), share_gre=True)
+    within(host, made.__enter__)
+    try:
+        made.dataplane.stop()
+        yield made.dataplane
+    finally:
+        within(host, lambda: made.__exit__(None, None, None))
+
+
+@contextmanager
+def running(dataplane: Any, cpu: int) -> Iterator[None]:
+    """Its worker by itself, on this core."""
+    tasks = Path("/proc/self/task")
+    before = set(os.listdir(tasks))
+    dataplane.start()
+    for task in set(os.listdir(tasks)) - before:
+        os.sched_setaffinity(int(task), {cpu})
+    try:
+        yield
+    finally:
+        dataplane.stop()
+
+
+def settle(dataplane: Any) -> None:
+    """Wait until it knows the next hops of calls that are open."""
+    end = time.monotonic() + SETTLING
+    while time.monotonic() < end:
+        dataplane.read_events()
+        time.sleep(0.05)
