@@ -7,6 +7,7 @@ anything that tells about the user, the login claim last.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from itertools import count
 
 from fastpptp.aaa import names
@@ -16,7 +17,7 @@ from fastpptp.aaa.throttle import Throttle
 from fastpptp.aaa.verify import Verified, is_change, verify
 from fastpptp.events.catalogue import Occurrence, occur
 from fastpptp.ppp.auth.types import Accept, Reject
-from fastpptp.settings.check import password_problems
+from fastpptp.settings.check import broken_rules
 from fastpptp.settings.resolve import Effective, UserRecord
 
 PPTP = "PPTP"
@@ -178,8 +179,5 @@ class LocalAuthenticator:
 
 def _may_become(password: str, effective: Effective) -> bool:
     """Whether a user may choose this password: while it has expired, and by its group's rules."""
-    rules = {
-        "minimum_password_length": effective.minimum_password_length,
-        "allow_alphabetic_only_passwords": effective.allow_alphabetic_only_passwords,
-    }
-    return effective.password_expired and not any(password_problems("", password, rules))
+    broken = broken_rules(password, partial(getattr, effective))
+    return effective.password_expired and not any(broken)

@@ -11,9 +11,13 @@ from fastpptp.cli.common import Commands, Environment, environment
 from fastpptp.cli.config import config
 from fastpptp.cli.dial import dial
 from fastpptp.cli.doctor import doctor
+from fastpptp.cli.groups import base_group, group
+from fastpptp.cli.hours import hours
+from fastpptp.cli.pools import pool
+from fastpptp.cli.sections import assignment, event_class, event_general, pptp, system
 from fastpptp.cli.serve import init, serve
 from fastpptp.cli.sessions import events, logout, reload, session, sessions, statistics
-from fastpptp.cli.users import base_group, group, pool, user
+from fastpptp.cli.users import user
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -33,8 +37,9 @@ def version(env: Environment) -> None:
 
 
 for command in (
-    init, serve, user, group, base_group, pool, config, sessions, session, logout, events,
-    statistics, reload, dial, doctor, version,
+    init, serve, pptp, base_group, group, user, pool, assignment, hours, system, event_general,
+    event_class, config, sessions, session, logout, events, statistics, reload, dial, doctor,
+    version,
 ):  # fmt: skip
     cli.add_command(command)
 

@@ -11,8 +11,8 @@ import click
 
 from fastpptp.bootstrap import read_text, unknown_key
 from fastpptp.cli.common import Environment, environment, print_table
-from fastpptp.cli.edit import edit
-from fastpptp.errors import ConfigurationError, Problem
+from fastpptp.cli.edit import Editor, editing, preview, print_changes, show_changes
+from fastpptp.errors import ConfigurationError, FastpptpError, Problem
 from fastpptp.settings import attributes, toml
 from fastpptp.settings.attributes import Attribute, Level
 from fastpptp.settings.draft import Draft
@@ -25,7 +25,7 @@ HOURS = "access_hours"
 
 @click.group()
 def config() -> None:
-    """The configuration: check, export, import, list, set, reset."""
+    """The configuration as a whole: check, diff, export, import, list, set, reset."""
 
 
 FILE = click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
@@ -41,13 +41,46 @@ def check(env: Environment, file: Path) -> None:
     env.answer(data, lambda: click.echo(f"{file} is a valid configuration."))
 
 
-@config.command("import")
+@config.command()
 @FILE
 @environment
-def import_(env: Environment, file: Path) -> None:
-    """Replace the whole configuration by FILE (TOML, - is standard input), or change nothing."""
+def diff(env: Environment, file: Path) -> None:
+    """Show what importing FILE would change, and from when each change holds."""
     tree = _loaded(file)
-    edit(env, lambda draft: draft.replace(tree), f"{file} imported.")
+    show_changes(env, preview(env, lambda draft: draft.replace(tree)))
+
+
+@config.command("import")
+@FILE
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@editing
+def import_(edit: Editor, file: Path, yes: bool) -> None:
+    """Replace the whole configuration by FILE (TOML, - is standard input), or change nothing.
+
+    What would change is shown first, and confirmed.
+    """
+    tree = _loaded(file)
+    seen = None if yes or edit.dry_run else _confirmed(edit, tree, file)
+    edit(lambda draft: _import(draft, tree, seen), f"{file} imported.")
+
+
+def _confirmed(edit: Editor, tree: Configuration, file: Path) -> Configuration:
+    """Show what an import changes, and ask; the tree that it was shown against."""
+    if edit.env.as_json or str(file) == "-":
+        raise click.UsageError("Nobody can be asked here: look with `config diff`, then use --yes.")
+    with edit.env.store() as store:
+        draft = Draft(store.tree())
+    draft.replace(tree)
+    draft.finish()
+    print_changes(draft.changes)
+    click.confirm(f"Import {file}?", abort=True)
+    return draft.before
+
+
+def _import(draft: Draft, tree: Configuration, seen: Configuration | None) -> None:
+    if seen is not None and draft.before != seen:
+        raise FastpptpError("the configuration was changed meanwhile: look at the changes again")
+    draft.replace(tree)
 
 
 def _loaded(file: Path) -> Configuration:
@@ -100,22 +133,22 @@ def _settings(tree: Configuration) -> Iterator[tuple[str, Any, Attribute]]:
 @config.command("set")
 @click.argument("key")
 @click.argument("value")
-@environment
-def set_(env: Environment, key: str, value: str) -> None:
+@editing
+def set_(edit: Editor, key: str, value: str) -> None:
     """Set KEY to VALUE.
 
     KEY is what `config list` shows, such as pptp.max_tunnels; events.classes.CLASS.NAME; or
     access_hours.NAME with spans such as "Mon-Fri 09:00-17:00; Sat 09:00-12:00".
     """
-    edit(env, lambda draft: _set(draft, key, value), f"{key} is set.")
+    edit(lambda draft: _set(draft, key, value), f"{key} is set.")
 
 
 @config.command()
 @click.argument("key")
-@environment
-def reset(env: Environment, key: str) -> None:
+@editing
+def reset(edit: Editor, key: str) -> None:
     """Give KEY its default again; an event class or access hours as a whole are deleted."""
-    edit(env, lambda draft: _reset(draft, key), f"{key} is reset.")
+    edit(lambda draft: _reset(draft, key), f"{key} is reset.")
 
 
 def _set(draft: Draft, key: str, value: str) -> None:

@@ -16,7 +16,7 @@ import click
 
 from fastpptp.bootstrap import PPTP_PORT
 from fastpptp.cli.common import FAILED, Environment, checked, environment, ipv4, print_fields
-from fastpptp.cli.edit import new_password
+from fastpptp.cli.passwords import read_password
 from fastpptp.errors import UnavailableError
 from fastpptp.ppp.auth.types import AuthMethod
 from fastpptp.ppp.config import LinkConfig, LinkRole, MppePolicy
@@ -125,7 +125,7 @@ def dial(
 
     if password is None and password_file is None:
         password = os.environ.get(password_env)
-    secret = new_password(password, password_file, False, ask=False)
+    secret = read_password(password, password_file)
     if secret is None:
         secret = str(click.prompt("Password", hide_input=True))
     options = DialOptions(
@@ -153,7 +153,7 @@ def link_config(
         methods=methods,
         user=user,
         password=password,
-        new_password=new_password(None, new_password_file, False, ask=False),
+        new_password=read_password(None, new_password_file),
         ipv6=ipv6,
         request_address=address,
         mppe=MppePolicy(

@@ -5,20 +5,22 @@ The options for attributes come from their declarations (settings/attributes.py)
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import wraps
 from typing import Any, TypeVar
 
 import click
 
-from fastpptp.cli.common import Environment, checked
+from fastpptp.cli.common import Environment, checked, environment, shown
 from fastpptp.errors import FastpptpError, UnavailableError
 from fastpptp.settings.attributes import Attribute, Touches
+from fastpptp.settings.diff import Change, latest
 from fastpptp.settings.draft import Draft
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-PASSWORD_OCTETS = 12
+NOT_RUNNING = "not running"
 TAKES_EFFECT = {
     Touches.NOW: "It holds now.",
     Touches.NEXT_SESSION: "It holds from the next session.",
@@ -26,15 +28,80 @@ TAKES_EFFECT = {
 }
 
 
-def edit(env: Environment, change: Callable[[Draft], object], done: str) -> None:
-    """Carry out `change` and say so: the store first, then the headend, if one runs."""
+@dataclass(frozen=True, slots=True)
+class Editor:
+    """Carries out one command's edit, or with `dry_run` only shows what it would change."""
+
+    env: Environment
+    dry_run: bool = False
+
+    def __call__(
+        self, change: Callable[[Draft], object], done: str, *, logout: Sequence[str] = ()
+    ) -> None:
+        """Make `change` and say so: the store first, then the headend, if one runs.
+
+        `logout` are users whose sessions end then.
+        """
+        if self.dry_run:
+            show_changes(self.env, preview(self.env, change))
+            return
+        with self.env.store() as store:
+            with store.edit() as draft:
+                change(draft)
+            made, revision = draft.changes, store.revision()
+        self._told(made, revision, done, logout)
+
+    def _told(self, made: list[Change], revision: int, done: str, logout: Sequence[str]) -> None:
+        touches, told = latest(made), tell_headend(self.env)
+        data = {
+            "changed": done,
+            "takes_effect": touches.words,
+            "revision": revision,
+            "headend": told,
+            "changes": plain(made),
+        }
+        said = f"{done} {_effect(touches, told)}"
+        if logout and told != NOT_RUNNING:
+            ended = [one for user in logout for one in self.env.headend().logout(user=user)]
+            data["logged_out"] = ended
+            said += f" Sessions ended: {len(ended)}."
+        self.env.answer(data, lambda: click.echo(said))
+
+
+def editing(command: Callable[..., Any]) -> Callable[..., Any]:
+    """As `environment`, for a command that edits: it gets an Editor, and has --dry-run."""
+
+    @click.option("--dry-run", is_flag=True, help="Only show what would change.")
+    @environment
+    @wraps(command)
+    def wrapped(env: Environment, *args: Any, dry_run: bool, **words: Any) -> Any:
+        return command(Editor(env, dry_run), *args, **words)
+
+    return wrapped
+
+
+def preview(env: Environment, change: Callable[[Draft], object]) -> list[Change]:
+    """What `change` would do; refused as it would be."""
     with env.store() as store:
-        with store.edit() as draft:
-            change(draft)
-        touches, revision = draft.touches, store.revision()
-    told = tell_headend(env)
-    data = {"changed": done, "takes_effect": touches.words, "revision": revision, "headend": told}
-    env.answer(data, lambda: click.echo(f"{done} {_effect(touches, told)}"))
+        draft = Draft(store.tree())
+    change(draft)
+    draft.finish()
+    return draft.changes
+
+
+def show_changes(env: Environment, made: list[Change]) -> None:
+    env.answer({"changes": plain(made)}, lambda: print_changes(made))
+
+
+def print_changes(made: list[Change]) -> None:
+    for change in made:
+        click.echo(f"{shown(str(change))}  ({change.touches.words})")
+    if not made:
+        click.echo("Nothing would change.")
+
+
+def plain(made: list[Change]) -> list[dict[str, Any]]:
+    return [{**asdict(change), "touches": change.touches.words} for change in made]
 
 
 def tell_headend(env: Environment) -> str:
@@ -42,16 +109,49 @@ def tell_headend(env: Environment) -> str:
     try:
         env.headend().reload()
     except UnavailableError:
-        return "not running"
+        return NOT_RUNNING
     except FastpptpError as error:
         return f"refused: {error}"
     return "follows"
 
 
 def _effect(touches: Touches, told: str) -> str:
-    if told == "not running":
+    if told == NOT_RUNNING:
         return "No headend is running."
     return TAKES_EFFECT[touches] if told == "follows" else f"The running headend {told}"
+
+
+# Options.
+
+
+def attribute_options(declared: Mapping[str, Attribute]) -> Callable[[F], F]:
+    """Options for these attributes; the command gets those that were given as keywords.
+
+    A secret has none: see `password_options`.
+    """
+
+    def decorate(command: F) -> F:
+        for name, attribute in reversed(list(declared.items())):
+            if not attribute.kind.secret:
+                command = click.option(
+                    attribute.option, name, callback=checked(_read(attribute)), metavar="VALUE",
+                    help=about(attribute),
+                )(command)  # fmt: skip
+        return command
+
+    return decorate
+
+
+def plain_argument(attribute: Attribute) -> Callable[[F], F]:
+    """A required argument for this attribute."""
+    return click.argument(attribute.name, callback=checked(_read(attribute)))
+
+
+def about(attribute: Attribute) -> str:
+    """An option's help: what it is, what it takes, what holds without it."""
+    told = f"{attribute.label}: {attribute.help}. Allowed: {attribute.kind.allowed}."
+    default = attribute.kind.shown(attribute.default)
+    return f"{told} Default: {default}." if default else told
 
 
 def _read(attribute: Attribute) -> Callable[[str], object]:
@@ -66,25 +166,6 @@ def _read(attribute: Attribute) -> Callable[[str], object]:
     return read
 
 
-def attribute_options(declared: Mapping[str, Attribute]) -> Callable[[F], F]:
-    """Options for these attributes; the command gets those that were given as keywords."""
-
-    def decorate(command: F) -> F:
-        for name, attribute in reversed(list(declared.items())):
-            about = f"{attribute.label}: {attribute.help}" if attribute.help else attribute.label
-            command = click.option(
-                attribute.option, name, callback=checked(_read(attribute)), metavar="VALUE",
-                help=f"{about}. {_sentence(attribute.kind.allowed)}",
-            )(command)  # fmt: skip
-        return command
-
-    return decorate
-
-
-def _sentence(allowed: str) -> str:
-    return f"Allowed: {allowed}."
-
-
 def given(values: Mapping[str, Any]) -> dict[str, Any]:
     """The options that were given."""
     return {name: value for name, value in values.items() if value is not None}
@@ -94,39 +175,11 @@ def inherit_option(what: str) -> Callable[[F], F]:
     return click.option("--inherit", multiple=True, metavar="NAME", help=what)
 
 
+RESET = click.option(
+    "--reset", multiple=True, metavar="NAME", help="Set this to its default. Repeatable."
+)
+
+
 def names(wanted: Iterable[str]) -> tuple[str, ...]:
     """Attribute names as they are declared, however the option spelled them."""
     return tuple(name.lstrip("-").replace("-", "_") for name in wanted)
-
-
-def password_options(command: F) -> F:
-    """--password, --password-file and --generate-password: see `new_password`."""
-    for option in (
-        click.option("--generate-password", is_flag=True, help="Make one and print it."),
-        click.option("--password-file", type=click.File(), metavar="FILE",
-                     help="Take the first line of FILE, - is standard input."),
-        click.option("--password", help="Seen by other users of this machine: prefer a file."),
-    ):  # fmt: skip
-        command = option(command)
-    return command
-
-
-def new_password(
-    password: str | None, password_file: Any, generate_password: bool, *, ask: bool
-) -> str | None:
-    """The password that the options give; with none of them it is asked for, if `ask`."""
-    if sum(map(bool, (password is not None, password_file, generate_password))) > 1:
-        raise click.UsageError("Give one of --password, --password-file, --generate-password.")
-    if password_file:
-        return str(password_file.readline()).rstrip("\r\n")
-    if generate_password:
-        return generated()
-    if password is None and ask:
-        return str(click.prompt("Password", hide_input=True, confirmation_prompt=True))
-    return password
-
-
-def generated() -> str:
-    """A password nobody can guess, of letters and digits that cannot be mistaken."""
-    alphabet = "abcdefghijkmnpqrstuvwxyzACDEFGHJKLMNPQRTUVWXY34679"
-    return "".join(secrets.choice(alphabet) for _ in range(PASSWORD_OCTETS))

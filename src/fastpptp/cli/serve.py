@@ -10,7 +10,7 @@ import click
 
 from fastpptp.bootstrap import MAX_WORKERS, OUTER_BACKENDS, PROFILES, Bootstrap
 from fastpptp.cli.common import Environment, checked, environment, ipv4
-from fastpptp.cli.edit import generated
+from fastpptp.cli.passwords import generated
 from fastpptp.settings import profiles
 from fastpptp.store import Store
 

@@ -1,8 +1,7 @@
-"""Every setting, declared once: from here come validation, the command line and TOML.
+"""Every setting, declared once: validation, the command line, TOML and docs/settings.md follow.
 
-Names are the product's labels in snake_case; sections are tables of the TOML tree. The
-attributes of the section `group` are set or inherited level by level: base group,
-group, user.
+Names are the product's labels in snake_case; sections are tables of the TOML tree. What stands
+on the tabs of a group is set or inherited level by level: base group, group, user.
 """
 
 from __future__ import annotations
@@ -24,6 +23,7 @@ from fastpptp.settings.kinds import (
     Optional,
     Plain,
     Prefix,
+    Secret,
     SeverityRange,
     Text,
     words,
@@ -52,7 +52,10 @@ class Touches(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """One setting. `default` is plain; `levels` is empty outside the section `group`."""
+    """One setting. `default` is plain; `levels` is empty for what no group or user has.
+
+    `note` is where it comes from if that is not the product alone: an RFC, or OURS.
+    """
 
     name: str
     label: str
@@ -61,6 +64,7 @@ class Attribute:
     levels: frozenset[Level] = frozenset()
     touches: Touches = Touches.NEXT_SESSION
     help: str = ""
+    note: str = ""
 
     @property
     def option(self) -> str:
@@ -70,11 +74,17 @@ class Attribute:
 
 ALL_LEVELS = frozenset(Level)
 NOT_USER = frozenset({Level.BASE, Level.GROUP})
+GROUP_ONLY = frozenset({Level.GROUP})
 USER_ONLY = frozenset({Level.USER})
 
+OURS = "ours"
 REQUIRED = "Required"
 REQUIRE_STATELESS = "Require Stateless"
 KEY_LENGTHS: Mapping[str, int] = MappingProxyType({"40-bit": 40, "56-bit": 56, "128-bit": 128})
+INTERNAL = "Internal"
+EXTERNAL = "External"
+MAX_GROUP_NAME = 32
+MAX_PASSWORD = 256  # RFC 2759 section 8: NtPasswordHash of 0 to 256 characters
 
 PPTP = (
     Attribute("enabled", "Enabled", Flag(), True, touches=Touches.NOW,
@@ -82,58 +92,68 @@ PPTP = (
     Attribute("maximum_tunnel_idle_time", "Maximum Tunnel Idle Time",
               Integer(1, 86_400, unit="s"), 5, touches=Touches.NOW,
               help="a control connection with no session is closed after it"),
-    Attribute("packet_window_size", "Packet Window Size", Integer(0, 4096, unit="packets"), 16,
-              help="the receive window that is advertised"),
+    Attribute("packet_window_size", "Packet Window Size", Integer(0, 32, unit="packets"), 16,
+              help="the receive window that is advertised", note="RFC 2637 section 4.3"),
     Attribute("limit_transmit_to_window", "Limit Transmit to Window", Flag(), False,
-              help="obey the peer's receive window when sending"),
+              help="obey the peer's receive window when sending", note="RFC 2637 section 4.3"),
     Attribute("max_tunnels", "Max. Tunnels", Integer(0, 65_535, zero="unlimited"), 0,
-              touches=Touches.NOW, help="further control connections are refused"),
+              touches=Touches.NOW, help="further control connections are refused",
+              note="RFC 2637 section 2.2: result 2, error 4"),
     Attribute("max_sessions_per_tunnel", "Max. Sessions/Tunnel",
               Integer(0, 65_535, zero="unlimited"), 0, touches=Touches.NOW,
-              help="further calls on a tunnel are refused"),
+              help="further calls on a tunnel are refused",
+              note="RFC 2637 section 2.8: result 2, error 4"),
     Attribute("packet_processing_delay", "Packet Processing Delay",
               Integer(0, 65_535, unit="tenths of a second"), 1,
-              help="sent in the call messages"),
+              help="sent in the call messages", note="RFC 2637 section 2.8"),
     Attribute("acknowledgement_delay", "Acknowledgement Delay",
               Integer(50, 5000, unit="ms", zero="at once"), 500,
-              help="how long an acknowledgement waits for data to ride on"),
+              help="how long an acknowledgement waits for data to ride on",
+              note="RFC 2637 section 4.1"),
     Attribute("acknowledgement_timeout", "Acknowledgement Timeout", Integer(1, 10, unit="s"), 3,
-              help="after it an unacknowledged window re-opens"),
+              help="after it an unacknowledged window re-opens", note="RFC 2637 section 4.4"),
 )  # fmt: skip
 
 SYSTEM = (
     Attribute("server_address", "Server Address", Address(), "172.16.1.1",
-              help="our address inside the tunnels, told in IPCP"),
+              help="our address inside the tunnels, told in IPCP",
+              note="RFC 1332 section 3.3; the product tells the address that the call came in on"),
     Attribute("proxy_arp", "Proxy ARP", Choice(("auto", "on", "off")), "auto", touches=Touches.NOW,
               help="answer ARP for sessions: auto = inside networks that this machine is attached "
-                   "to, on = on every Ethernet device"),
+                   "to, on = on every Ethernet device", note=f"{OURS}; RFC 1027"),
     Attribute("ipv6_prefix", "IPv6 Prefix", Optional(Prefix()), "none",
-              help="each session gets a /64 of it"),
+              help="each session gets a /64 of it", note=f"{OURS}; RFC 5072"),
     Attribute("mru", "MRU", Integer(576, 1500, unit="octets"), 1400,
-              help="largest PPP information field that is asked for and sent"),
+              help="largest PPP information field that is asked for and sent",
+              note=f"{OURS}; RFC 1661 section 6.1"),
     Attribute("echo_interval", "Echo Interval", Integer(1, 3600, unit="s", zero="no echoes"), 30,
-              help="between LCP Echo-Requests on a silent link"),
+              help="between LCP Echo-Requests on a silent link",
+              note=f"{OURS}; RFC 1661 section 5.8"),
     Attribute("echo_failures", "Echo Failures", Integer(1, 20), 3,
-              help="unanswered LCP Echo-Requests that end a session"),
+              help="unanswered LCP Echo-Requests that end a session",
+              note=f"{OURS}; RFC 1661 section 5.8"),
     Attribute("handshakes_in_flight", "Handshakes in Flight",
               Integer(1, 65_535), 1000, touches=Touches.NOW,
-              help="sessions that may be in negotiation at once; further calls are refused"),
+              help="sessions that may be in negotiation at once; further calls are refused",
+              note=OURS),
     Attribute("handshakes_per_source", "Handshakes in Flight per Source",
               Integer(1, 65_535), 256, touches=Touches.NOW,
-              help="the same for one peer address; many clients can be behind one NAT"),
+              help="the same for one peer address; many clients can be behind one NAT", note=OURS),
     Attribute("no_gre_warning", "No GRE Warning", Integer(1, 3600, unit="s"), 10,
-              help="after this long without GRE from the peer an event names the firewall"),
+              help="after this long without GRE from the peer an event names the firewall",
+              note=OURS),
     Attribute("reorder_packets", "Reorder Packets",
               Integer(0, 32, unit="packets", zero="drop late ones"), 32,
-              help="early packets that are held for a late one"),
+              help="early packets that are held for a late one",
+              note=f"{OURS}; RFC 2637 section 4.3"),
     Attribute("reorder_time", "Reorder Time", Integer(0, 100, unit="ms"), 5,
-              help="how long they are held"),
+              help="how long they are held", note=OURS),
     Attribute("client_to_client", "Client to Client", Flag(), True,
-              help="sessions may exchange packets with each other"),
+              help="sessions may exchange packets with each other", note=OURS),
     Attribute("forwarding", "Forwarding", Flag(), False, touches=Touches.NOW,
-              help="switch this machine's forwarding on while the headend runs"),
+              help="switch this machine's forwarding on while the headend runs", note=OURS),
     Attribute("nat", "Network Address Translation", Flag(), False, touches=Touches.NOW,
-              help="clients reach other networks under this machine's own address"),
+              help="clients reach other networks under this machine's own address", note=OURS),
 )  # fmt: skip
 
 ASSIGNMENT = (
@@ -146,18 +166,24 @@ ASSIGNMENT = (
 )  # fmt: skip
 
 DESTINATIONS = (
-    Attribute("log", "Severity to Log", SeverityRange(), "1-5", touches=Touches.NOW),
-    Attribute("console", "Severity to Console", SeverityRange(), "1-3", touches=Touches.NOW),
-    Attribute("syslog", "Severity to Syslog", SeverityRange(), "none", touches=Touches.NOW),
-    Attribute("email", "Severity to Email", SeverityRange(), "none", touches=Touches.NOW),
-    Attribute("trap", "Severity to Trap", SeverityRange(), "none", touches=Touches.NOW),
-)
+    Attribute("log", "Severity to Log", SeverityRange(), "1-5", touches=Touches.NOW,
+              help="events that the event log keeps"),
+    Attribute("console", "Severity to Console", SeverityRange(), "1-3", touches=Touches.NOW,
+              help="events that go to standard error"),
+    Attribute("syslog", "Severity to Syslog", SeverityRange(), "none", touches=Touches.NOW,
+              help="kept; nothing is sent yet"),
+    Attribute("email", "Severity to Email", SeverityRange(), "none", touches=Touches.NOW,
+              help="kept; nothing is sent yet"),
+    Attribute("trap", "Severity to Trap", SeverityRange(), "none", touches=Touches.NOW,
+              help="kept; nothing is sent yet"),
+)  # fmt: skip
 EVENTS = (
     *DESTINATIONS,
     Attribute("capacity", "Event Log Size", Integer(100, 1_000_000, unit="events"), 10_000,
-              touches=Touches.NOW, help="the newest events that are kept"),
+              touches=Touches.NOW, help="the newest events that are kept",
+              note="the product keeps 2,048"),
     Attribute("syslog_format", "Syslog Format", Choice(("Original", "Cisco IOS Compatible")),
-              "Original", touches=Touches.NOW),
+              "Original", touches=Touches.NOW, help="how an event is written in one line"),
 )  # fmt: skip
 EVENT_CLASS = (
     Attribute("enable", "Enable", Flag(), True, touches=Touches.NOW,
@@ -165,24 +191,58 @@ EVENT_CLASS = (
     *DESTINATIONS,
 )  # fmt: skip
 
+POOL = (
+    Attribute("first", "First", Address(), "", help="the first address of the range"),
+    Attribute("last", "Last", Address(), "", help="the last address of the range"),
+    Attribute("server_address", "Server Address", Optional(Address()), "none",
+              help="our address for this pool; none is the system's", note=OURS),
+)  # fmt: skip
+
+_IDENTITY = (
+    Attribute("type", "Type", Choice((INTERNAL, EXTERNAL)), INTERNAL, GROUP_ONLY,
+              help="where its users are kept; External needs a RADIUS server: refused until one "
+                   "can be configured"),
+    Attribute("password", "Password", Secret(4, 32), "", GROUP_ONLY,
+              help="the group's password; PPTP does not use it"),
+    Attribute("password", "Password", Secret(1, MAX_PASSWORD), "", USER_ONLY,
+              help="the user's password; the rules of its group hold",
+              note="RFC 2759 section 8: at most 256 characters"),
+    Attribute("group", "Group", Optional(Text(1, MAX_GROUP_NAME)), "none", USER_ONLY,
+              help="the group that the user belongs to; none is the base group"),
+    Attribute("ip_address", "IP Address", Optional(Address()), "none", USER_ONLY,
+              help="the user's own address, given where assignment from the authentication "
+                   "server is on"),
+    Attribute("subnet_mask", "Subnet Mask", Optional(Address()), "none", USER_ONLY,
+              help="of the IP Address"),
+)  # fmt: skip
+
 _GENERAL = (
     Attribute("access_hours", "Access Hours", Text(1, 48), "No Restrictions", ALL_LEVELS,
               help="No Restrictions | Never | Business Hours | a named set of hours"),
     Attribute("simultaneous_logins", "Simultaneous Logins",
-              Integer(0, 65_535, zero="login disabled"), 3, ALL_LEVELS),
-    Attribute("minimum_password_length", "Minimum Password Length", Integer(1, 32), 8, NOT_USER),
+              Integer(0, 65_535, zero="login disabled"), 3, ALL_LEVELS,
+              help="sessions that a user may have at once"),
+    Attribute("minimum_password_length", "Minimum Password Length",
+              Integer(1, 32, unit="characters"), 8, NOT_USER,
+              help="holds for a new password; a user keeps the one it has"),
     Attribute("allow_alphabetic_only_passwords", "Allow Alphabetic-Only Passwords",
-              Flag(), True, NOT_USER),
+              Flag(), True, NOT_USER,
+              help="off: a new password needs a digit or a sign"),
     Attribute("idle_timeout", "Idle Timeout", Integer(0, 35_791, unit="minutes", zero="never"),
-              30, ALL_LEVELS),
+              30, ALL_LEVELS, help="a session that carries nothing is ended after it"),
     Attribute("maximum_connect_time", "Maximum Connect Time",
-              Integer(0, 35_791, unit="minutes", zero="unlimited"), 0, ALL_LEVELS),
+              Integer(0, 35_791, unit="minutes", zero="unlimited"), 0, ALL_LEVELS,
+              help="a session is ended after it"),
     Attribute("filter", "Filter", Choice(("none",), "none: there are no traffic filters"),
-              "none", ALL_LEVELS),
-    Attribute("primary_dns", "Primary DNS", Optional(Address()), "none", NOT_USER),
-    Attribute("secondary_dns", "Secondary DNS", Optional(Address()), "none", NOT_USER),
-    Attribute("primary_wins", "Primary WINS", Optional(Address()), "none", NOT_USER),
-    Attribute("secondary_wins", "Secondary WINS", Optional(Address()), "none", NOT_USER),
+              "none", ALL_LEVELS, help="what the session may send and receive"),
+    Attribute("primary_dns", "Primary DNS", Optional(Address()), "none", NOT_USER,
+              help="told to the client", note="RFC 1877 section 1.1"),
+    Attribute("secondary_dns", "Secondary DNS", Optional(Address()), "none", NOT_USER,
+              help="told to the client", note="RFC 1877 section 1.3"),
+    Attribute("primary_wins", "Primary WINS", Optional(Address()), "none", NOT_USER,
+              help="told to the client", note="RFC 1877 section 1.2"),
+    Attribute("secondary_wins", "Secondary WINS", Optional(Address()), "none", NOT_USER,
+              help="told to the client", note="RFC 1877 section 1.4"),
     Attribute("sep_card_assignment", "SEP Card Assignment", words("1", "2", "3", "4"),
               ["1", "2", "3", "4"], NOT_USER,
               help="dataplane workers that may own the session"),
@@ -190,27 +250,37 @@ _GENERAL = (
               words("PPTP", "L2TP", "IPSec", "L2TP over IPSec"), ["PPTP", "L2TP", "IPSec"],
               ALL_LEVELS, help="without PPTP a login is refused; the others are kept, not served"),
     Attribute("strip_realm", "Strip Realm", Flag(), False, NOT_USER,
-              help="user@realm and DOMAIN\\user are authenticated as user"),
-    Attribute("dhcp_network_scope", "DHCP Network Scope", Optional(Network()), "none", NOT_USER),
+              help="user@realm and DOMAIN\\user are authenticated as user",
+              note="DOMAIN\\user: ours"),
+    Attribute("dhcp_network_scope", "DHCP Network Scope", Optional(Network()), "none", NOT_USER,
+              help="the network that is asked of the DHCP server"),
 )  # fmt: skip
 
 _PPTP_TAB = (
     Attribute("use_client_address", "Use Client Address", Flag(), False, ALL_LEVELS,
               help="accept the address the client asks for; the system's method must be on too"),
     Attribute("pptp_authentication_protocols", "PPTP Authentication Protocols",
-              AUTHENTICATION_PROTOCOLS, ["MSCHAPv2"], ALL_LEVELS),
+              AUTHENTICATION_PROTOCOLS, ["MSCHAPv2"], ALL_LEVELS,
+              help="a group may allow fewer than the base group, a user fewer than its group; none "
+                   "in the base group is no authentication; EAP Proxy needs a RADIUS server: "
+                   "refused until one can be configured",
+              note="RFC 1334, 1994, 2433, 2759, 3748"),
     Attribute("pptp_encryption", "PPTP Encryption",
               words(REQUIRED, REQUIRE_STATELESS, *KEY_LENGTHS),
-              [REQUIRED, REQUIRE_STATELESS, "128-bit"], ALL_LEVELS),
-    Attribute("pptp_compression", "PPTP Compression",
-              Choice(("none",), "none: MPPC is not available"), "none", ALL_LEVELS),
+              [REQUIRED, REQUIRE_STATELESS, "128-bit"], ALL_LEVELS,
+              help="Required goes with MSCHAPv1, MSCHAPv2 and EAP Proxy alone, and with at least "
+                   "one key length",
+              note="RFC 3078; 56-bit: ours"),
+    Attribute("pptp_compression", "PPTP Compression", Choice(("none", "MPPC")), "none",
+              ALL_LEVELS,
+              help="MPPC is refused until it is there", note="RFC 2118"),
     Attribute("authentication_retries", "Authentication Retries", Integer(0, 10), 0, ALL_LEVELS,
-              help="further tries on the same link after a wrong password"),
+              help="further tries on the same link after a wrong password",
+              note=f"{OURS}; RFC 2759 section 6"),
     Attribute("password_expired", "Password Expired", Flag(), False, USER_ONLY,
-              help="the next login must change the password"),
+              help="the next login must change the password",
+              note=f"{OURS}; RFC 2759 section 6: error 648"),
 )  # fmt: skip
-
-GROUP = (*_GENERAL, *_PPTP_TAB)
 
 
 def named(attributes: Iterable[Attribute]) -> Mapping[str, Attribute]:
@@ -223,6 +293,12 @@ def at(level: Level) -> Mapping[str, Attribute]:
     return LEVELS[level]
 
 
+# What is inherited, by the tab of the product's screens on which it stands.
+TABS: Mapping[str, tuple[Attribute, ...]] = MappingProxyType(
+    {"General": _GENERAL, "PPTP/L2TP": _PPTP_TAB}
+)
+GROUP = tuple(attribute for tab in TABS.values() for attribute in tab)
+
 SECTIONS: Mapping[str, Mapping[str, Attribute]] = MappingProxyType(
     {
         "pptp": named(PPTP),
@@ -231,7 +307,20 @@ SECTIONS: Mapping[str, Mapping[str, Attribute]] = MappingProxyType(
         "events": named(EVENTS),
     }
 )
+SCREENS: Mapping[str, str] = MappingProxyType(
+    {
+        "pptp": "Configuration | System | Tunneling Protocols | PPTP",
+        "system": "Configuration | System: what is the same for all sessions",
+        "assignment": "Configuration | System | Address Management | Assignment",
+        "events": "Configuration | System | Events | General",
+    }
+)
 EVENT_CLASS_ATTRIBUTES = named(EVENT_CLASS)
+POOL_ATTRIBUTES = named(POOL)
 LEVELS: Mapping[Level, Mapping[str, Attribute]] = MappingProxyType(
     {level: named(a for a in GROUP if level in a.levels) for level in Level}
+)
+# What an entry of a level has beside what it inherits.
+IDENTITY: Mapping[Level, Mapping[str, Attribute]] = MappingProxyType(
+    {level: named(a for a in _IDENTITY if level in a.levels) for level in Level}
 )

@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from ipaddress import IPv4Address
+from typing import Any
 
 from fastpptp.errors import ConfigurationError, Problem
 from fastpptp.ppp.auth.types import AuthMethod
 from fastpptp.settings import attributes
-from fastpptp.settings.attributes import KEY_LENGTHS, REQUIRED, Level
-from fastpptp.settings.hours import BUILT_IN, read_hours
-from fastpptp.settings.kinds import AUTHENTICATION_PROTOCOLS
-from fastpptp.settings.resolve import (
-    AUTHENTICATION,
-    ENCRYPTION,
-    Resolved,
-    base_values,
-    merge,
-    section,
+from fastpptp.settings.attributes import (
+    INTERNAL,
+    KEY_LENGTHS,
+    MAX_GROUP_NAME,
+    MAX_PASSWORD,
+    REQUIRED,
+    Level,
 )
-from fastpptp.settings.tree import EMPTY, INTERNAL, Configuration, PoolRange, UserEntry, Values
+from fastpptp.settings.hours import BUILT_IN, read_hours
+from fastpptp.settings.inherit import AUTHENTICATION, ENCRYPTION, Inheritance, Resolved
+from fastpptp.settings.kinds import AUTHENTICATION_PROTOCOLS, NOTHING
+from fastpptp.settings.resolve import section
+from fastpptp.settings.tree import EMPTY, Configuration, PoolRange, UserEntry, Values
 
-MAX_GROUP_NAME = 32
 MAX_USER_NAME = 64
-MAX_PASSWORD = 256  # RFC 2759 section 8: NtPasswordHash of 0 to 256 characters
-GROUP_PASSWORD = range(4, 33)
 KEYED = frozenset({AuthMethod.MSCHAP_V1, AuthMethod.MSCHAP_V2, AuthMethod.EAP})
 
 
@@ -39,32 +38,42 @@ def check(tree: Configuration, before: Configuration = EMPTY) -> None:
         raise ConfigurationError(*problems)
 
 
-def password_problems(where: str, password: str, rules: Resolved) -> Iterator[Problem]:
-    """What is wrong with a new password under a group's rules."""
-    least = rules["minimum_password_length"]
+def broken_rules(password: str, rule: Callable[[str], Any]) -> Iterator[tuple[str, str, str]]:
+    """What a new password breaks of its group's rules, whose values `rule` tells by their names.
+
+    Each is the name of the rule, what is wrong, and what is wanted.
+    """
+    least = rule("minimum_password_length")
     if not least <= len(password) <= MAX_PASSWORD:
-        yield Problem(
-            where, f"the password has {len(password)} characters", f"{least} to {MAX_PASSWORD}"
-        )
-    if not rules["allow_alphabetic_only_passwords"] and password.isalpha():
-        yield Problem(where, "the password has letters only", "add a digit or a sign")
+        said = f"the password has {len(password)} characters"
+        yield "minimum_password_length", said, f"{least} to {MAX_PASSWORD}"
+    if not rule("allow_alphabetic_only_passwords") and password.isalpha():
+        said = "the password has letters only"
+        yield "allow_alphabetic_only_passwords", said, "add a digit or a sign"
+
+
+def _password(where: str, password: str, group: Resolved) -> Iterator[Problem]:
+    """What is wrong with a new password, by which rule, and where that was set."""
+    for name, what, wanted in broken_rules(password, group.__getitem__):
+        rule = f"{attributes.at(Level.GROUP)[name].label}, {group.sources[name].words}"
+        yield Problem(where, what, f"{wanted}: {rule}")
 
 
 def _problems(tree: Configuration, before: Configuration) -> Iterator[Problem]:
-    base = base_values(tree.base)
+    inheritance = Inheritance(tree)
+    base = inheritance.base
     yield from _hours(tree)
     yield from _level("base_group", tree, tree.base, base)
-    groups = {}
     for name, group in tree.groups.items():
         where = f"groups.{name}"
         yield from _name(where, name, MAX_GROUP_NAME)
-        yield from _group_identity(where, group.type, group.password)
-        groups[name] = merge(attributes.at(Level.GROUP), base, group.attributes)
+        if name.casefold() == NOTHING:
+            yield Problem(where, "would be no group", "choose another name")
+        yield from _type(where, group.type)
         yield from _fewer(where, group.attributes, base, "the base group")
-        yield from _level(where, tree, group.attributes, groups[name])
+        yield from _level(where, tree, group.attributes, inheritance.groups[name])
     for name, user in tree.users.items():
-        parent = base if user.group is None else groups.get(user.group)
-        yield from _user(name, user, parent, tree, before)
+        yield from _user(name, user, inheritance, tree, before)
     yield from _user_addresses(tree)
     yield from _assignment(tree)
     yield from _pools(tree)
@@ -89,16 +98,11 @@ def _name(where: str, name: str, longest: int) -> Iterator[Problem]:
         )
 
 
-def _group_identity(where: str, kind: str, password: str) -> Iterator[Problem]:
+def _type(where: str, kind: str) -> Iterator[Problem]:
     if kind != INTERNAL:
         yield Problem(
-            f"{where}.type", f"{kind!r} needs a RADIUS server and none can be configured",
+            f"{where}.type", f"{kind} needs a RADIUS server and none can be configured",
             f"allowed: {INTERNAL}",
-        )  # fmt: skip
-    if password and len(password) not in GROUP_PASSWORD:
-        yield Problem(
-            f"{where}.password", f"has {len(password)} characters",
-            f"{GROUP_PASSWORD[0]} to {GROUP_PASSWORD[-1]}",
         )  # fmt: skip
 
 
@@ -121,6 +125,12 @@ def _level(where: str, tree: Configuration, own: Values, values: Resolved) -> It
     if "access_hours" in own and hours not in BUILT_IN and hours not in tree.hours:
         known = ", ".join((*BUILT_IN, *tree.hours))
         yield Problem(f"{where}.access_hours", f"{hours!r} is not defined", f"allowed: {known}")
+    if "sep_card_assignment" in own and not values["sep_card_assignment"]:
+        yield Problem(
+            f"{where}.sep_card_assignment", "names no card", "check at least one of 1 to 4"
+        )
+    if "pptp_compression" in own and values["pptp_compression"] != NOTHING:
+        yield Problem(f"{where}.pptp_compression", "MPPC is not available", f"allowed: {NOTHING}")
     if not own.keys() & {AUTHENTICATION, ENCRYPTION}:
         return
     protocols, boxes = values[AUTHENTICATION], values[ENCRYPTION]
@@ -146,27 +156,27 @@ def _level(where: str, tree: Configuration, own: Values, values: Resolved) -> It
 def _user(
     name: str,
     user: UserEntry,
-    parent: Resolved | None,
+    inheritance: Inheritance,
     tree: Configuration,
     before: Configuration,
 ) -> Iterator[Problem]:
     where = f"users.{name}"
     if name not in before.users:
         yield from _name(where, name, MAX_USER_NAME)
-    if parent is None:
+    if user.group is not None and user.group not in tree.groups:
         known = ", ".join(tree.groups) or "none: add the group first"
         yield Problem(f"{where}.group", f"there is no group {user.group!r}", f"allowed: {known}")
         return
+    group = inheritance.group(user.group)
     old = before.users.get(name)
     if not user.password:
         yield Problem(f"{where}.password", "is missing", "a user needs a password")
     elif old is None or old.password != user.password:
-        yield from password_problems(f"{where}.password", user.password, parent)
+        yield from _password(f"{where}.password", user.password, group)
     if user.attributes:
         above = "the base group" if user.group is None else f"the group {user.group}"
-        yield from _fewer(where, user.attributes, parent, above)
-        values = merge(attributes.at(Level.USER), parent, user.attributes)
-        yield from _level(where, tree, user.attributes, values)
+        yield from _fewer(where, user.attributes, group, above)
+        yield from _level(where, tree, user.attributes, inheritance.user(name, user))
 
 
 def _user_addresses(tree: Configuration) -> Iterator[Problem]:

@@ -6,16 +6,18 @@ reading. `Draft.finish` judges the whole; until then nothing has happened.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any, TypeVar
 
 from fastpptp.bootstrap import unknown_key
 from fastpptp.errors import ConfigurationError, Problem
 from fastpptp.settings import attributes
-from fastpptp.settings.attributes import Attribute, Level, Touches
+from fastpptp.settings.attributes import Attribute, Level
 from fastpptp.settings.check import check
-from fastpptp.settings.reading import GROUP_KEYS, POOL_KEYS, USER_KEYS, Reader, read_values
+from fastpptp.settings.diff import Change, changes
+from fastpptp.settings.reading import Reader, read_values
 from fastpptp.settings.tree import Configuration, PoolRange, Values
 from fastpptp.settings.writing import write_group, write_pool, write_user
 
@@ -23,14 +25,10 @@ T = TypeVar("T")
 
 
 class Draft:
-    """Edits of one Configuration. Each raises ConfigurationError for a name or value it refuses.
-
-    `touches` tells when the edits so far take effect: the latest of now, next session, restart.
-    """
+    """Edits of one Configuration. Each raises ConfigurationError for a name or value it refuses."""
 
     def __init__(self, before: Configuration) -> None:
-        self._before = before
-        self.touches = Touches.NOW
+        self.before = before
         self._take(before)
 
     def _take(self, tree: Configuration) -> None:
@@ -55,66 +53,81 @@ class Draft:
             self._classes,
         )
 
+    @property
+    def changes(self) -> list[Change]:
+        """What the edits so far have changed."""
+        return list(changes(self.before, self.tree))
+
     def finish(self) -> Configuration:
         """The edited Configuration; ConfigurationError with all that does not fit together."""
         tree = self.tree
-        check(tree, self._before)
+        check(tree, self.before)
         return tree
 
     def replace(self, tree: Configuration) -> None:
         """Put another tree in the place of all (an import)."""
         self._take(tree)
-        self._touch(Touches.NEXT_SESSION)
 
     def add_user(self, name: str, values: Mapping[str, object]) -> None:
         """A new user: `password`, and what else `users.NAME` of the TOML tree takes."""
         _new(f"users.{name}", name, self._users)
         self._users[name] = _read(Reader.user, values, f"users.{name}")
-        self._touch(Touches.NEXT_SESSION)
 
     def set_user(
         self, name: str, values: Mapping[str, object], inherit: Collection[str] = ()
     ) -> None:
         """Change what `values` names; what `inherit` names is unset (group: to the base group)."""
         where = f"users.{name}"
-        known = {*attributes.at(Level.USER), *USER_KEYS}
-        raw = _without(write_user(_known(where, name, self._users)), inherit, known, where)
+        raw = write_user(known(where, name, self._users))
+        raw = _without(raw, inherit, _names(Level.USER), where)
         self._users[name] = _read(Reader.user, {**raw, **values}, where)
-        self._touch(Touches.NEXT_SESSION)
 
     def delete_user(self, name: str) -> None:
-        _known(f"users.{name}", name, self._users)
+        known(f"users.{name}", name, self._users)
         del self._users[name]
-        self._touch(Touches.NOW)
+
+    def copy_user(self, name: str, new: str, values: Mapping[str, object]) -> None:
+        """A new user like `name`; its password and IP Address are its own."""
+        raw = write_user(known(f"users.{name}", name, self._users))
+        self.add_user(new, {**_without_own(raw, Level.USER), **values})
+
+    def rename_user(self, name: str, new: str) -> None:
+        self._users = _renamed("users", self._users, name, new)
 
     def add_group(self, name: str, values: Mapping[str, object]) -> None:
         """A new group: what `groups.NAME` of the TOML tree takes."""
         _new(f"groups.{name}", name, self._groups)
         self._groups[name] = _read(Reader.group, values, f"groups.{name}")
-        self._touch(Touches.NEXT_SESSION)
 
     def set_group(
         self, name: str, values: Mapping[str, object], inherit: Collection[str] = ()
     ) -> None:
         """Change what `values` names; what `inherit` names comes from the base group again."""
         where = f"groups.{name}"
-        known = {*attributes.at(Level.GROUP), *GROUP_KEYS}
-        raw = _without(write_group(_known(where, name, self._groups)), inherit, known, where)
+        raw = write_group(known(where, name, self._groups))
+        raw = _without(raw, inherit, _names(Level.GROUP), where)
         self._groups[name] = _read(Reader.group, {**raw, **values}, where)
-        self._touch(Touches.NEXT_SESSION)
 
     def delete_group(self, name: str) -> None:
         """Delete a group that no user is in."""
         where = f"groups.{name}"
-        _known(where, name, self._groups)
+        known(where, name, self._groups)
         members = [user for user, entry in self._users.items() if entry.group == name]
         if members:
-            listed = ", ".join(members[:5]) + (", ..." if len(members) > 5 else "")
-            raise ConfigurationError(
-                Problem(where, f"has {len(members)} users: {listed}", "move or delete them first")
-            )
+            problem = f"has {_counted(members, 'user')}: {_listed(members)}"
+            raise ConfigurationError(Problem(where, problem, "move or delete them first"))
         del self._groups[name]
-        self._touch(Touches.NOW)
+
+    def copy_group(self, name: str, new: str) -> None:
+        """A new group like `name`; it has no users."""
+        self.add_group(new, write_group(known(f"groups.{name}", name, self._groups)))
+
+    def rename_group(self, name: str, new: str) -> None:
+        """Its users stay in it."""
+        self._groups = _renamed("groups", self._groups, name, new)
+        for user, entry in self._users.items():
+            if entry.group == name:
+                self._users[user] = replace(entry, group=new)
 
     def set_base(self, values: Mapping[str, object], reset: Collection[str] = ()) -> None:
         """Change base group attributes; what `reset` names gets its default."""
@@ -142,36 +155,43 @@ class Draft:
         _refuse(reader.problems)
 
     def delete_event_class(self, cls: str) -> None:
-        _known(f"events.classes.{cls}", cls, self._classes)
+        known(f"events.classes.{cls}", cls, self._classes)
         del self._classes[cls]
 
     def set_hours(self, name: str, spans: Iterable[str]) -> None:
         """Define or redefine a named set of hours."""
         self._hours[name] = tuple(spans)
-        self._touch(Touches.NEXT_SESSION)
+
+    def add_hours(self, name: str, spans: Iterable[str]) -> None:
+        _new(f"access_hours.{name}", name, self._hours)
+        self.set_hours(name, spans)
+
+    def change_hours(self, name: str, spans: Iterable[str]) -> None:
+        known(f"access_hours.{name}", name, self._hours)
+        self.set_hours(name, spans)
 
     def delete_hours(self, name: str) -> None:
-        _known(f"access_hours.{name}", name, self._hours)
+        """Delete a set of hours that is nobody's Access Hours."""
+        where = f"access_hours.{name}"
+        known(where, name, self._hours)
+        _unused(where, self._setting("access_hours", name))
         del self._hours[name]
-        self._touch(Touches.NEXT_SESSION)
 
     def add_pool(self, values: Mapping[str, object]) -> None:
         """A new last pool: `first`, `last` and, if not the system's, `server_address`."""
         place = len(self._pools) + 1
         self._pools.append(_read_pool(values, place))
-        self._touch(Touches.NEXT_SESSION)
 
     def modify_pool(
         self, place: int, values: Mapping[str, object], reset: Collection[str] = ()
     ) -> None:
         """Change the pool at `place`, counted from 1."""
-        raw = _without(write_pool(self._pool(place)), reset, POOL_KEYS, f"pools[{place}]")
+        declared = attributes.POOL_ATTRIBUTES
+        raw = _without(write_pool(self._pool(place)), reset, declared, f"pools[{place}]")
         self._pools[place - 1] = _read_pool({**raw, **values}, place)
-        self._touch(Touches.NEXT_SESSION)
 
     def delete_pool(self, place: int) -> None:
         self._pools.remove(self._pool(place))
-        self._touch(Touches.NEXT_SESSION)
 
     def move_pool(self, place: int, to: int) -> None:
         """Move the pool at `place` so that it stands at `to`; both count from 1."""
@@ -179,7 +199,13 @@ class Draft:
         self._pool(to)
         self._pools.remove(pool)
         self._pools.insert(to - 1, pool)
-        self._touch(Touches.NEXT_SESSION)
+
+    def _setting(self, attribute: str, value: str) -> list[str]:
+        """The entries that set this attribute to this value themselves."""
+        levels: dict[str, Values] = {"base_group": self._base}
+        levels |= {f"groups.{name}": entry.attributes for name, entry in self._groups.items()}
+        levels |= {f"users.{name}": entry.attributes for name, entry in self._users.items()}
+        return [where for where, own in levels.items() if own.get(attribute) == value]
 
     def _pool(self, place: int) -> PoolRange:
         if not 1 <= place <= len(self._pools):
@@ -197,13 +223,7 @@ class Draft:
         where: str,
     ) -> dict[str, Any]:
         kept = _without(own, reset, declared, where)
-        read = read_values(values, declared, where)
-        for name in (*values, *reset):
-            self._touch(declared[name].touches)
-        return {**kept, **read}
-
-    def _touch(self, touches: Touches) -> None:
-        self.touches = max(self.touches, touches)
+        return {**kept, **read_values(values, declared, where)}
 
 
 def _read(read: Callable[[Reader, Mapping[str, Any], str], T], raw: Any, where: str) -> T:
@@ -226,12 +246,13 @@ def _refuse(problems: Collection[Problem]) -> None:
         raise ConfigurationError(*problems)
 
 
-def _new(where: str, name: str, known: Mapping[str, object]) -> None:
-    if name in known:
+def _new(where: str, name: str, entries: Mapping[str, object]) -> None:
+    if name in entries:
         raise ConfigurationError(Problem(where, "exists already", "use set to change it"))
 
 
-def _known(where: str, name: str, entries: Mapping[str, T]) -> T:
+def known(where: str, name: str, entries: Mapping[str, T]) -> T:
+    """The entry of this name; ConfigurationError, with the nearest name, where there is none."""
     if name not in entries:
         near = get_close_matches(name, entries, n=1)
         remedy = f"did you mean {near[0]}?" if near else ""
@@ -239,9 +260,40 @@ def _known(where: str, name: str, entries: Mapping[str, T]) -> T:
     return entries[name]
 
 
+def _names(level: Level) -> Collection[str]:
+    return {**attributes.at(level), **attributes.IDENTITY[level]}
+
+
 def _without(
-    own: Mapping[str, Any], names: Collection[str], known: Collection[str], where: str
+    own: Mapping[str, Any], names: Collection[str], declared: Collection[str], where: str
 ) -> dict[str, Any]:
-    """What is set but for `names`, each of which must be known."""
-    _refuse([unknown_key(f"{where}.{name}", name, known) for name in names if name not in known])
+    """What is set but for `names`, each of which must be declared."""
+    unknown = [name for name in names if name not in declared]
+    _refuse([unknown_key(f"{where}.{name}", name, declared) for name in unknown])
     return {name: value for name, value in own.items() if name not in names}
+
+
+def _without_own(raw: Mapping[str, Any], level: Level) -> dict[str, Any]:
+    """An entry without what no two can share; a user's group is not its own."""
+    own = attributes.IDENTITY[level].keys() - {"group"}
+    return {name: value for name, value in raw.items() if name not in own}
+
+
+def _renamed(table: str, entries: Mapping[str, T], name: str, new: str) -> dict[str, T]:
+    known(f"{table}.{name}", name, entries)
+    _new(f"{table}.{new}", new, entries)
+    return {new if key == name else key: entry for key, entry in entries.items()}
+
+
+def _unused(where: str, users: Sequence[str]) -> None:
+    if users:
+        problem = Problem(where, f"is used by {_listed(users)}", "choose others there first")
+        raise ConfigurationError(problem)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
+
+
+def _counted(names: Sequence[str], what: str) -> str:
+    return f"{len(names)} {what}{'' if len(names) == 1 else 's'}"

@@ -22,6 +22,10 @@ class HoursSpan:
     start: int
     end: int
 
+    def __str__(self) -> str:
+        days = ",".join(DAYS[day] for day in sorted(self.days))
+        return f"{days} {_clock(self.start)}-{_clock(self.end)}"
+
     def covers(self, wall: datetime) -> bool:
         return wall.weekday() in self.days and self.start <= wall.hour * 60 + wall.minute < self.end
 
@@ -47,6 +51,10 @@ BUILT_IN = {hours.name: hours for hours in (NO_RESTRICTIONS, NEVER, BUSINESS_HOU
 def read_hours(name: str, spans: Sequence[str]) -> AccessHours:
     """The set of hours that these texts tell; a text that tells none is a ValueError."""
     return AccessHours(name, tuple(_span(text) for text in spans))
+
+
+def _clock(minute: int) -> str:
+    return "{:02}:{:02}".format(*divmod(minute, 60))
 
 
 def _span(text: str) -> HoursSpan:

@@ -1,8 +1,9 @@
 """The kinds of value that an attribute can have.
 
 A kind reads what a TOML file, a JSON request or the store holds (`load`), what a person
-types (`parse`), and writes it back in one canonical plain form (`dump`). `allowed` says
-in words what it takes. Types and ranges are pydantic's work; the words are ours.
+types (`parse`), and writes it back in one canonical plain form (`dump`) and for people
+(`shown`). `allowed` says in words what it takes. Types and ranges are pydantic's work; the
+words are ours.
 """
 
 from __future__ import annotations
@@ -23,12 +24,17 @@ Plain: TypeAlias = bool | int | str | list[str]
 ON = frozenset({"yes", "on", "true", "1"})
 OFF = frozenset({"no", "off", "false", "0"})
 NOTHING = "none"
+MASK = "********"
 
 
 class Kind(ABC, Generic[T]):
-    """Reads and writes values of one kind. A value it does not take is a ValueError."""
+    """Reads and writes values of one kind. A value it does not take is a ValueError.
+
+    A value of a `secret` kind is in no error and on no screen.
+    """
 
     allowed: str
+    secret = False
 
     @abstractmethod
     def load(self, raw: object) -> T:
@@ -44,6 +50,14 @@ class Kind(ABC, Generic[T]):
 
     def canonical(self, raw: object) -> Plain:
         return self.dump(self.load(raw))
+
+    def shown(self, plain: Plain) -> str:
+        """A canonical plain value as people read it."""
+        return str(plain)
+
+    def boxes(self, plain: Plain) -> Mapping[str, bool]:
+        """The boxes that a screen has for it, checked or not; none but for word sets."""
+        return {}
 
 
 class _Adapted(Kind[T]):
@@ -75,6 +89,9 @@ class Flag(_Adapted[bool]):
             raise ValueError("yes or no")
         return word in ON
 
+    def shown(self, plain: Plain) -> str:
+        return "yes" if plain else "no"
+
 
 class Integer(_Adapted[int]):
     """A whole number from `low` to `high`; `zero` says what 0 means, also when it lies outside."""
@@ -85,6 +102,7 @@ class Integer(_Adapted[int]):
             span = span | Annotated[int, Field(strict=True, ge=0, le=0)]
         words = f"{low} to {high}" + (f" {unit}" if unit else "")
         super().__init__(span, f"{words}, 0 = {zero}" if zero else words)
+        self._unit, self._zero = unit, zero
 
     def dump(self, value: int) -> Plain:
         return value
@@ -95,6 +113,11 @@ class Integer(_Adapted[int]):
         except ValueError:
             raise ValueError(self.allowed) from None
         return self.dump(self.load(number))
+
+    def shown(self, plain: Plain) -> str:
+        if self._zero and plain == 0:
+            return f"0 ({self._zero})"
+        return f"{plain} {self._unit}".rstrip()
 
 
 class Text(_Adapted[str]):
@@ -112,6 +135,25 @@ class Text(_Adapted[str]):
 
     def dump(self, value: str) -> Plain:
         return value
+
+
+class Secret(_Adapted[str]):
+    """A password: any text of bounded length."""
+
+    secret = True
+
+    def __init__(self, low: int, high: int) -> None:
+        span = Annotated[str, Field(strict=True, min_length=low, max_length=high)]
+        super().__init__(span, f"{low} to {high} characters")
+
+    def parse(self, text: str) -> Plain:
+        return self.dump(self.load(text))  # spaces count
+
+    def dump(self, value: str) -> Plain:
+        return value
+
+    def shown(self, plain: Plain) -> str:
+        return MASK
 
 
 class Choice(Kind[str]):
@@ -152,6 +194,13 @@ class Several(Kind[frozenset[T]]):
 
     def dump(self, value: frozenset[T]) -> Plain:
         return [word for word, meant in self._values.items() if meant in value]
+
+    def shown(self, plain: Plain) -> str:
+        return ", ".join(word for word, checked in self.boxes(plain).items() if checked) or NOTHING
+
+    def boxes(self, plain: Plain) -> Mapping[str, bool]:
+        checked = self.load(plain)
+        return {word: meant in checked for word, meant in self._values.items()}
 
 
 def words(*given: str) -> Several[str]:

@@ -11,18 +11,13 @@ from fastpptp.errors import ConfigurationError, Problem
 from fastpptp.events.catalogue import CLASSES
 from fastpptp.settings import attributes
 from fastpptp.settings.attributes import Attribute, Level
-from fastpptp.settings.kinds import Address, Kind, Plain
-from fastpptp.settings.tree import INTERNAL, Configuration, GroupEntry, PoolRange, UserEntry
+from fastpptp.settings.kinds import NOTHING, Kind, Plain
+from fastpptp.settings.tree import Configuration, GroupEntry, PoolRange, UserEntry
 
 T = TypeVar("T")
 
 TABLES = (*attributes.SECTIONS, "base_group", "groups", "users", "pools", "access_hours")
-GROUP_KEYS = ("type", "password")
-USER_KEYS = ("group", "password", "ip_address", "subnet_mask")
-POOL_KEYS = ("first", "last", "server_address")
 CLASSES_TABLE = "classes"
-
-_ADDRESS = Address()
 
 
 def read_tree(raw: Mapping[str, Any]) -> Configuration:
@@ -90,27 +85,33 @@ class Reader:
         return found
 
     def group(self, raw: Mapping[str, Any], where: str) -> GroupEntry:
-        own, rest = _split(raw, GROUP_KEYS)
+        identity, rest = self._identity(raw, Level.GROUP, where)
         return GroupEntry(
-            self._text(own.get("type", INTERNAL), f"{where}.type"),
-            self._text(own.get("password", ""), f"{where}.password"),
-            self.inherited(rest, Level.GROUP, where, GROUP_KEYS),
+            identity["type"], identity["password"], self.inherited(rest, Level.GROUP, where)
         )
 
     def user(self, raw: Mapping[str, Any], where: str) -> UserEntry:
-        own, rest = _split(raw, USER_KEYS)
-        group = own.get("group")
+        identity, rest = self._identity(raw, Level.USER, where)
+        group = identity["group"]
         return UserEntry(
-            self._text(own.get("password", ""), f"{where}.password"),
-            None if group is None else self._text(group, f"{where}.group"),
-            self._address(own.get("ip_address"), f"{where}.ip_address"),
-            self._address(own.get("subnet_mask"), f"{where}.subnet_mask"),
-            self.inherited(rest, Level.USER, where, USER_KEYS),
+            identity["password"],
+            None if group == NOTHING else group,
+            _address(identity["ip_address"]),
+            _address(identity["subnet_mask"]),
+            self.inherited(rest, Level.USER, where),
         )
 
-    def inherited(
-        self, raw: Mapping[str, object], level: Level, where: str, identity: tuple[str, ...]
-    ) -> dict[str, Plain]:
+    def _identity(
+        self, raw: Mapping[str, Any], level: Level, where: str
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """An entry's identity, defaults included, and what is left of `raw`."""
+        declared = attributes.IDENTITY[level]
+        own = {name: value for name, value in raw.items() if name in declared}
+        rest = {name: value for name, value in raw.items() if name not in declared}
+        plain = {name: attribute.default for name, attribute in declared.items()}
+        return {**plain, **self.values(own, declared, where)}, rest
+
+    def inherited(self, raw: Mapping[str, object], level: Level, where: str) -> dict[str, Plain]:
         """The attributes of `level`; one that belongs to another level is told as such."""
         declared = attributes.at(level)
         known: dict[str, object] = {}
@@ -122,7 +123,8 @@ class Reader:
                     Problem(f"{where}.{name}", f"cannot be set in a {level.value}")
                 )
             else:
-                self.problems.append(unknown_key(f"{where}.{name}", name, (*declared, *identity)))
+                names = (*declared, *attributes.IDENTITY[level])
+                self.problems.append(unknown_key(f"{where}.{name}", name, names))
         return self.values(known, declared, where)
 
     def hours(self, raw: object, where: str) -> tuple[str, ...]:
@@ -154,10 +156,11 @@ class Reader:
         if not isinstance(raw, dict):
             self.problems.append(Problem(where, "is not a table", "write [[pools]]"))
             return None
-        self._known(raw, POOL_KEYS, f"{where}.")
+        found = self.values(raw, attributes.POOL_ATTRIBUTES, where)
         missing = [key for key in ("first", "last") if key not in raw]
         self.problems += [Problem(f"{where}.{key}", "is missing", "an address") for key in missing]
-        first, last, server = (self._address(raw.get(k), f"{where}.{k}") for k in POOL_KEYS)
+        first, last = _address(found.get("first")), _address(found.get("last"))
+        server = _address(found.get("server_address"))
         return PoolRange(first, last, server) if first and last else None
 
     def _each(
@@ -188,22 +191,10 @@ class Reader:
         try:
             return (kind.load(value),)
         except ValueError as error:
-            self.problems.append(Problem(where, f"{value!r} is not valid", f"allowed: {error}"))
+            said = "it" if kind.secret else repr(value)
+            self.problems.append(Problem(where, f"{said} is not valid", f"allowed: {error}"))
             return None
 
-    def _text(self, value: object, where: str) -> str:
-        if isinstance(value, str):
-            return value
-        self.problems.append(Problem(where, "is not text"))
-        return ""
 
-    def _address(self, value: object, where: str) -> IPv4Address | None:
-        read = None if value is None else self._read(_ADDRESS, value, where)
-        return read[0] if read else None
-
-
-def _split(
-    raw: Mapping[str, Any], identity: tuple[str, ...]
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    own = {key: value for key, value in raw.items() if key in identity}
-    return own, {key: value for key, value in raw.items() if key not in identity}
+def _address(plain: Plain | None) -> IPv4Address | None:
+    return None if plain in (None, NOTHING) else IPv4Address(str(plain))

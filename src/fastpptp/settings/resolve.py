@@ -1,24 +1,25 @@
-"""Policy out of configuration: base group -> group -> user, and the sections as typed records."""
+"""Policy out of configuration: groups, users and the sections as typed records."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network, IPv6Network
-from typing import Any, TypeAlias
+from typing import Any
 
 from fastpptp.events.routing import Destination, EventPolicy
 from fastpptp.ppp.auth.types import AuthMethod
 from fastpptp.settings import attributes
-from fastpptp.settings.attributes import Attribute, Level
 from fastpptp.settings.hours import BUILT_IN, AccessHours, read_hours
-from fastpptp.settings.tree import Configuration, PoolRange, UserEntry, Values
-
-# Attribute values as Python objects, by name.
-Resolved: TypeAlias = Mapping[str, Any]
-
-AUTHENTICATION = "pptp_authentication_protocols"
-ENCRYPTION = "pptp_encryption"
+from fastpptp.settings.inherit import (
+    AUTHENTICATION,
+    ENCRYPTION,
+    Inheritance,
+    Resolved,
+    defaults,
+    loaded,
+)
+from fastpptp.settings.tree import Configuration, PoolRange, UserEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,32 +110,6 @@ class UserRecord:
     netmask: IPv4Address | None = None
 
 
-def defaults(declared: Mapping[str, Attribute]) -> dict[str, Any]:
-    """The default of each attribute as a Python object."""
-    return {name: a.kind.load(a.default) for name, a in declared.items()}
-
-
-def merge(declared: Mapping[str, Attribute], parent: Resolved, own: Values) -> Resolved:
-    """`parent` with what is set here in its place.
-
-    Authentication protocols can only become fewer on the way down.
-    """
-    if not own:
-        return parent
-    child = {**parent, **{name: declared[name].kind.load(value) for name, value in own.items()}}
-    child[AUTHENTICATION] = parent[AUTHENTICATION] & child[AUTHENTICATION]
-    return child
-
-
-DEFAULTS: Resolved = defaults(attributes.named(attributes.GROUP))
-
-
-def base_values(own: Values) -> Resolved:
-    """What the base group resolves to. Nothing stands above it, so it may set any protocols."""
-    declared = attributes.at(Level.BASE)
-    return {**DEFAULTS, **{name: declared[name].kind.load(value) for name, value in own.items()}}
-
-
 def effective(values: Resolved, hours: Mapping[str, AccessHours] = BUILT_IN) -> Effective:
     """Resolved values in the form that policy uses.
 
@@ -187,15 +162,11 @@ class PolicySnapshot:
         self.events = event_policy(tree)
         self.syslog_format: str = section(tree, "events")["syslog_format"]
         self._hours = {**BUILT_IN, **{n: read_hours(n, s) for n, s in tree.hours.items()}}
-        self._base = base_values(tree.base)
-        declared = attributes.at(Level.GROUP)
-        self._groups = {
-            name: merge(declared, self._base, group.attributes)
-            for name, group in tree.groups.items()
-        }
-        self.base = effective(self._base, self._hours)
+        self._inheritance = Inheritance(tree)
+        self.base = effective(self._inheritance.base, self._hours)
         self.groups: Mapping[str, Effective] = {
-            name: effective(values, self._hours) for name, values in self._groups.items()
+            name: effective(values, self._hours)
+            for name, values in self._inheritance.groups.items()
         }
         self._users: dict[str, UserRecord] = {}
 
@@ -214,23 +185,19 @@ class PolicySnapshot:
         return {user.address: name for name, user in self.tree.users.items() if user.address}
 
     def _record(self, name: str, entry: UserEntry) -> UserRecord:
-        return UserRecord(
-            name, entry.group, entry.password, self._effective(entry), entry.address, entry.netmask
-        )
+        held = self._effective(name, entry)
+        return UserRecord(name, entry.group, entry.password, held, entry.address, entry.netmask)
 
-    def _effective(self, entry: UserEntry) -> Effective:
-        group = entry.group
-        if not entry.attributes:
-            return self.base if group is None else self.groups[group]
-        parent = self._base if group is None else self._groups[group]
-        return effective(merge(attributes.at(Level.USER), parent, entry.attributes), self._hours)
+    def _effective(self, name: str, entry: UserEntry) -> Effective:
+        if not entry.attributes:  # one object for all of a group
+            return self.base if entry.group is None else self.groups[entry.group]
+        return effective(self._inheritance.user(name, entry), self._hours)
 
 
 def section(tree: Configuration, name: str) -> dict[str, Any]:
     """A section's values as Python objects, defaults included."""
     declared = attributes.SECTIONS[name]
-    own = {key: declared[key].kind.load(value) for key, value in tree.section(name).items()}
-    return {**defaults(declared), **own}
+    return {**defaults(declared), **loaded(declared, tree.section(name))}
 
 
 def event_policy(tree: Configuration) -> EventPolicy:
@@ -240,7 +207,7 @@ def event_policy(tree: Configuration) -> EventPolicy:
     declared = attributes.EVENT_CLASS_ATTRIBUTES
     classes = {}
     for cls, own in tree.event_classes.items():
-        read = {name: declared[name].kind.load(value) for name, value in own.items()}
+        read = loaded(declared, own)
         if read.get("enable", True):
             classes[cls] = {place: read.get(place.value, common[place]) for place in Destination}
     return EventPolicy(common, classes, values["capacity"])

@@ -11,12 +11,10 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 from typing import TypeAlias
 
+from fastpptp.settings.attributes import INTERNAL
 from fastpptp.settings.kinds import Plain
 
 Values: TypeAlias = Mapping[str, Plain]
-
-INTERNAL = "Internal"
-EXTERNAL = "External"
 
 
 @dataclass(frozen=True, slots=True)

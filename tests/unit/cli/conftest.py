@@ -36,6 +36,10 @@ class Installation:
     def json(self, *words: str) -> Any:
         return json.loads(self.done(*words, "--json"))
 
+    def lines(self, *words: str) -> list[str]:
+        """The lines that a command prints, each without its columns' spaces."""
+        return [" ".join(line.split()) for line in self.done(*words).splitlines()]
+
     def failed(self, code: int, *words: str, stdin: str | None = None) -> str:
         """What a command that must end with this exit code says."""
         result = self.run(*words, stdin=stdin)
@@ -52,3 +56,7 @@ def empty(tmp_path: Path) -> Installation:
 def installed(empty: Installation) -> Installation:
     empty.done("init")
     return empty
+
+
+def names(listed: list[dict[str, object]]) -> list[object]:
+    return [entry["name"] for entry in listed]

@@ -17,12 +17,12 @@ def test_export_and_import(installed: Installation, tmp_path: Path) -> None:
     text = installed.done("config", "export")
     assert file.read_text() == text
     installed.done("user", "delete", "alice")
-    installed.done("config", "import", str(file))
+    installed.done("config", "import", str(file), "--yes")
     assert installed.done("config", "export") == text
 
 
 def test_import_from_standard_input(installed: Installation) -> None:
-    installed.done("config", "import", "-", stdin="[pptp]\nmax_tunnels = 7\n")
+    installed.done("config", "import", "-", "--yes", stdin="[pptp]\nmax_tunnels = 7\n")
     assert installed.json("config", "list", "pptp")["pptp.max_tunnels"] == 7
     assert installed.json("user", "list") == []
 
@@ -34,7 +34,7 @@ def test_import_from_standard_input(installed: Installation) -> None:
         ("[pptp]\nmax_tunels = 1\n", "pptp.max_tunels: unknown key (did you mean max_tunnels?)"),
         (
             "[pptp]\npacket_window_size = 9999\nenabled = 3\n",
-            "pptp.packet_window_size: 9999 is not valid (allowed: 0 to 4096 packets)\n"
+            "pptp.packet_window_size: 9999 is not valid (allowed: 0 to 32 packets)\n"
             "pptp.enabled: 3 is not valid (allowed: true or false)\n",
         ),
     ],
@@ -45,7 +45,7 @@ def test_a_wrong_file_changes_nothing(
     file = tmp_path / "wrong.toml"
     file.write_text(text)
     before = installed.done("config", "export")
-    for command in ("check", "import"):
+    for command in ("check", "diff", "import"):
         assert said in installed.failed(4, "config", command, str(file))
     assert installed.done("config", "export") == before
 
@@ -121,4 +121,12 @@ def test_a_change_says_when_it_holds(installed: Installation) -> None:
         "takes_effect": "now",
         "revision": 3,
         "headend": "not running",
+        "changes": [
+            {
+                "path": "pptp.max_tunnels",
+                "old": "0 (unlimited), default",
+                "new": "3",
+                "touches": "now",
+            }
+        ],
     }

@@ -4,12 +4,8 @@ import pytest
 
 from fastpptp.settings import attributes
 from fastpptp.settings.attributes import Level
-from tests.unit.cli.conftest import Installation
+from tests.unit.cli.conftest import Installation, names
 from tests.unit.cli.test_init import password_of
-
-
-def names(listed: list[dict[str, object]]) -> list[object]:
-    return [entry["name"] for entry in listed]
 
 
 class TestUser:
@@ -22,7 +18,8 @@ class TestUser:
         assert names(installed.json("user", "list")) == ["pptpuser", "alice"]
         installed.done("user", "set", "alice", "--inherit", "idle-timeout", "--inherit", "group")
         shown = installed.json("user", "show", "alice")
-        assert shown == {"name": "alice", "ip_address": "10.1.1.9"}
+        assert (shown["name"], shown["ip_address"], shown["group"]) == ("alice", "10.1.1.9", None)
+        assert shown["attributes"]["idle_timeout"] == {"value": 30, "source": "default"}
         installed.done("user", "delete", "alice")
         assert names(installed.json("user", "list")) == ["pptpuser"]
 
@@ -33,7 +30,7 @@ class TestUser:
                                                  "attributes"]  # fmt: skip
         assert "[bold]x" in table
         assert "idle_timeout" in table
-        assert "Idle Timeout:                  1" in installed.done("user", "show", "[bold]x")
+        assert "Idle Timeout 1 minutes (set here)" in installed.lines("user", "show", "[bold]x")
 
     def test_the_password_is_never_shown(self, installed: Installation) -> None:
         for words in (("user", "list"), ("user", "show", "pptpuser")):
@@ -69,54 +66,57 @@ class TestUser:
             for attribute in attributes.at(level).values():
                 assert attribute.option in said
 
-
-class TestGroup:
-    def test_add_list_set_delete(self, installed: Installation) -> None:
-        installed.done("group", "add", "staff", "--password", "groupsecret")
-        installed.done("group", "set", "staff", "--primary-dns", "10.0.0.53")
-        listed = installed.json("group", "list")
-        assert listed[1] == {"name": "staff", "users": 0, "type": "Internal",
-                             "primary_dns": "10.0.0.53"}  # fmt: skip
-        assert listed[0]["users"] == 1
-        installed.done("group", "set", "staff", "--inherit", "primary_dns")
-        assert "primary_dns" not in installed.json("group", "show", "staff")
-        installed.done("group", "delete", "staff")
-        assert names(installed.json("group", "list")) == ["pptpgroup"]
-
-    def test_one_with_users_stays(self, installed: Installation) -> None:
-        said = installed.failed(4, "group", "delete", "pptpgroup")
-        assert said == (
-            "fastpptp: groups.pptpgroup: has 1 users: pptpuser (move or delete them first)\n"
-        )
-
-
-class TestBaseGroup:
-    def test_set_show_reset(self, installed: Installation) -> None:
-        installed.done("base-group", "set", "--idle-timeout", "0")
-        assert installed.json("base-group", "show")["idle_timeout"] == 0
-        installed.done("base-group", "set", "--reset", "idle-timeout")
-        assert "Idle Timeout:                    30" in installed.done("base-group", "show")
-
-
-class TestPool:
-    def test_add_list_set_move_delete(self, installed: Installation) -> None:
-        installed.done("pool", "add", "10.0.0.1", "10.0.0.9", "--server-address", "10.0.0.254")
-        installed.done("pool", "move", "2", "up")
-        assert [pool["first"] for pool in installed.json("pool", "list")] == [
-            "10.0.0.1", "172.16.1.10",
-        ]  # fmt: skip
-        installed.done("pool", "set", "1", "--last", "10.0.0.20", "--inherit", "server-address")
-        assert installed.json("pool", "list")[0] == {
-            "place": 1, "first": "10.0.0.1", "last": "10.0.0.20", "size": 20,
+    def test_every_attribute_is_shown_with_its_source(self, installed: Installation) -> None:
+        """The issue's `128-bit  yes  (from group pptpgroup)`."""
+        installed.done("group", "set", "pptpgroup", "--pptp-encryption", "Required,40-bit,128-bit")
+        installed.done("user", "set", "pptpuser", "--idle-timeout", "5")
+        text = installed.done("user", "show", "pptpuser")
+        assert "yes  (from group pptpgroup)" in text
+        shown = installed.lines("user", "show", "pptpuser")
+        assert "128-bit yes (from group pptpgroup)" in shown
+        assert "56-bit no (from group pptpgroup)" in shown
+        assert "MSCHAPv2 yes (from base group)" in shown
+        assert "L2TP over IPSec no (default)" in shown
+        assert "Idle Timeout 5 minutes (set here)" in shown
+        told = installed.json("user", "show", "pptpuser")["attributes"]
+        assert told.keys() == attributes.at(Level.USER).keys()
+        assert told["pptp_encryption"] == {
+            "value": ["Required", "40-bit", "128-bit"], "source": "group pptpgroup",
         }  # fmt: skip
-        installed.done("pool", "move", "1", "down")
-        installed.done("pool", "delete", "2")
-        assert "172.16.1.10" in installed.done("pool", "list")
-        assert len(installed.json("pool", "list")) == 1
+        for attribute in attributes.at(Level.USER).values():
+            assert f"  {attribute.label}" in text
 
-    def test_overlap_is_refused(self, installed: Installation) -> None:
-        said = installed.failed(4, "pool", "add", "172.16.1.20", "172.16.1.30")
-        assert "172.16.1.10-172.16.1.20" in said
+    def test_copy_and_rename(self, installed: Installation) -> None:
+        installed.done("user", "set", "pptpuser", "--idle-timeout", "5", "--ip-address", "10.1.1.9")
+        installed.done("user", "copy", "pptpuser", "alice", "--password", "secret12")
+        installed.done("user", "rename", "pptpuser", "bob")
+        assert installed.json("user", "list") == [
+            {"name": "alice", "group": "pptpgroup", "idle_timeout": 5},
+            {"name": "bob", "group": "pptpgroup", "ip_address": "10.1.1.9", "idle_timeout": 5},
+        ]
+        assert password_of(installed, "bob") == "cisco123"
+
+    def test_passwords_that_differ_are_asked_for_again(self, installed: Installation) -> None:
+        said = installed.run("user", "add", "alice", stdin="secret12\nsecret13\n" * 3)
+        assert "The two entered values do not match" in said.output
+        assert names(installed.json("user", "list")) == ["pptpuser"]
+
+    def test_dry_run(self, installed: Installation) -> None:
+        before = installed.done("config", "export")
+        said = installed.done(
+            "user", "set", "pptpuser", "--idle-timeout", "5", "--group", "none",
+            "--password", "secret12", "--dry-run",
+        )  # fmt: skip
+        assert said == (
+            "users.pptpuser.password: ******** -> ********  (next session)\n"
+            "users.pptpuser.group: pptpgroup -> not set  (next session)\n"
+            "users.pptpuser.idle_timeout: inherited -> 5 minutes  (next session)\n"
+        )
+        assert installed.json("user", "delete", "pptpuser", "--dry-run")["changes"][0] == {
+            "path": "users.pptpuser.password", "old": "********", "new": "not set",
+            "touches": "next session",
+        }  # fmt: skip
+        assert installed.done("config", "export") == before
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,8 @@ class TestPool:
         (
             4,
             ("user", "add", "bob", "--password", "short"),
-            "fastpptp: users.bob.password: the password has 5 characters (8 to 256)\n",
+            "fastpptp: users.bob.password: the password has 5 characters (8 to 256: "
+            "Minimum Password Length, default)\n",
         ),
         (
             4,

@@ -72,10 +72,18 @@ def test_what_ships_is_valid() -> None:
         ),
         (
             group({}, type="External"),
-            ["groups.g.type: 'External' needs a RADIUS server and none can be configured "
+            ["groups.g.type: External needs a RADIUS server and none can be configured "
              "(allowed: Internal)"],
         ),
-        (group({}, password="abc"), ["groups.g.password: has 3 characters (4 to 32)"]),
+        (group({}, name="None"), ["groups.None: would be no group (choose another name)"]),
+        (
+            group({"sep_card_assignment": []}),
+            ["groups.g.sep_card_assignment: names no card (check at least one of 1 to 4)"],
+        ),
+        (
+            group({"pptp_compression": "MPPC"}),
+            ["groups.g.pptp_compression: MPPC is not available (allowed: none)"],
+        ),
         (
             group({}, name="x" * 33),
             [f"groups.{'x' * 33}: is not a name "
@@ -119,7 +127,16 @@ def test_nothing_can_be_more_than_nothing() -> None:
 @pytest.mark.parametrize(
     ("tree", "expected"),
     [
-        (user("short"), ["users.u.password: the password has 5 characters (8 to 256)"]),
+        (
+            user("short"),
+            ["users.u.password: the password has 5 characters "
+             "(8 to 256: Minimum Password Length, default)"],
+        ),
+        (
+            user("x" * 257),
+            ["users.u.password: the password has 257 characters "
+             "(8 to 256: Minimum Password Length, default)"],
+        ),
         (user(""), ["users.u.password: is missing (a user needs a password)"]),
         (
             user(name=" u"),
@@ -169,7 +186,8 @@ def test_letters_only() -> None:
         base={"allow_alphabetic_only_passwords": False}, users={"u": UserEntry("abcdefgh")}
     )
     assert problems(tree) == [
-        "users.u.password: the password has letters only (add a digit or a sign)"
+        "users.u.password: the password has letters only "
+        "(add a digit or a sign: Allow Alphabetic-Only Passwords, from base group)"
     ]
 
 
@@ -178,7 +196,8 @@ def test_password_rules_hold_for_new_passwords_only() -> None:
     stricter = replace(before, base={**before.base, "minimum_password_length": 10})
     assert problems(stricter, before) == []
     assert problems(replace(stricter, users={"u": UserEntry("cisco1234")}), before) == [
-        "users.u.password: the password has 9 characters (10 to 256)"
+        "users.u.password: the password has 9 characters "
+        "(10 to 256: Minimum Password Length, from base group)"
     ]
 
 
@@ -232,7 +251,19 @@ def test_pools_assignment_hours(tree: Configuration, expected: list[str]) -> Non
 def test_everything_is_told_at_once() -> None:
     tree = Configuration(
         sections={"assignment": {"dhcp": True}},
-        groups={"g": GroupEntry("External", "abc")},
+        groups={"g": GroupEntry("External", attributes={"sep_card_assignment": []})},
         users={"u": UserEntry("x", "nobody")},
     )
     assert len(problems(tree)) == 4
+
+
+def test_a_password_is_judged_by_the_rules_of_its_own_group() -> None:
+    tree = Configuration(
+        base={"minimum_password_length": 4},
+        groups={"g": GroupEntry(attributes={"minimum_password_length": 12})},
+        users={"u": UserEntry("cisco123", "g"), "v": UserEntry("cisco123")},
+    )
+    assert problems(tree) == [
+        "users.u.password: the password has 8 characters "
+        "(12 to 256: Minimum Password Length, from group g)"
+    ]

@@ -9,8 +9,9 @@ import pytest
 from fastpptp.errors import ConfigurationError
 from fastpptp.settings import profiles
 from fastpptp.settings.attributes import Touches
+from fastpptp.settings.diff import latest
 from fastpptp.settings.draft import Draft
-from fastpptp.settings.tree import Configuration
+from fastpptp.settings.tree import Configuration, UserEntry
 
 POOL = {"first": "10.0.0.1", "last": "10.0.0.9"}
 
@@ -22,7 +23,7 @@ def draft() -> Draft:
 
 def test_nothing_done_is_nothing_changed(draft: Draft) -> None:
     assert draft.finish() == profiles.default()
-    assert draft.touches is Touches.NOW
+    assert draft.changes == []
 
 
 def test_users(draft: Draft) -> None:
@@ -58,9 +59,9 @@ def test_a_group_with_users_stays(draft: Draft) -> None:
 
 def test_sections_and_base(draft: Draft) -> None:
     draft.set_section("pptp", {"max_tunnels": 7})
-    assert draft.touches is Touches.NOW
+    assert latest(draft.changes) is Touches.NOW
     draft.set_base({"idle_timeout": 8})
-    assert draft.touches is Touches.NEXT_SESSION
+    assert latest(draft.changes) is Touches.NEXT_SESSION
     tree = draft.finish()
     assert tree.section("pptp") == {"max_tunnels": 7}
     assert tree.base["idle_timeout"] == 8
@@ -72,15 +73,17 @@ def test_sections_and_base(draft: Draft) -> None:
 def test_event_classes_and_hours(draft: Draft) -> None:
     draft.set_event_class("PPTP", {"log": "1-13", "console": "1-4"})
     draft.set_event_class("PPTP", {"enable": False}, reset=("console",))
-    draft.set_hours("shop", ["Mon 09:00-10:00"])
+    draft.add_hours("shop", ["Mon 09:00-10:00"])
+    with pytest.raises(ConfigurationError, match="shop: exists already"):
+        draft.add_hours("shop", [])
     draft.set_base({"access_hours": "shop"})
     tree = draft.finish()
     assert tree.event_classes == {"PPTP": {"log": "1-13", "enable": False}}
     assert tree.hours == {"shop": ("Mon 09:00-10:00",)}
-    draft.delete_hours("shop")
-    with pytest.raises(ConfigurationError, match="'shop' is not defined"):
-        draft.finish()
+    with pytest.raises(ConfigurationError, match="shop: is used by base_group"):
+        draft.delete_hours("shop")
     draft.set_base({}, reset=("access_hours",))
+    draft.delete_hours("shop")
     draft.delete_event_class("PPTP")
     assert draft.finish() == profiles.default()
 
@@ -105,7 +108,26 @@ def test_pools(draft: Draft) -> None:
 def test_replace(draft: Draft) -> None:
     draft.replace(Configuration())
     assert draft.finish() == Configuration()
-    assert draft.touches.words == "next session"
+    assert latest(draft.changes).words == "next session"
+
+
+def test_copies(draft: Draft) -> None:
+    draft.set_user("pptpuser", {"ip_address": "10.0.0.7", "idle_timeout": 3})
+    draft.copy_user("pptpuser", "ann", {"password": "secret99"})
+    ann = draft.finish().users["ann"]
+    assert (ann.group, ann.password, ann.address) == ("pptpgroup", "secret99", None)
+    assert ann.attributes == {"idle_timeout": 3}
+    draft.set_group("pptpgroup", {"password": "abcd", "strip_realm": True})
+    draft.copy_group("pptpgroup", "g")
+    assert draft.finish().groups["g"] == draft.finish().groups["pptpgroup"]
+
+
+def test_new_names(draft: Draft) -> None:
+    draft.rename_group("pptpgroup", "staff")
+    draft.rename_user("pptpuser", "ann")
+    tree = draft.finish()
+    assert tree.users == {"ann": UserEntry("cisco123", "staff")}
+    assert tree.groups == {"staff": profiles.default().groups["pptpgroup"]}
 
 
 @pytest.mark.parametrize(
@@ -115,6 +137,11 @@ def test_replace(draft: Draft) -> None:
         (lambda d: d.add_group("pptpgroup", {}), "groups.pptpgroup: exists already"),
         (lambda d: d.set_user("pptpusr", {}), "does not exist (did you mean pptpuser?)"),
         (lambda d: d.delete_user("zzz"), "users.zzz: does not exist"),
+        (lambda d: d.rename_user("zzz", "y"), "users.zzz: does not exist"),
+        (lambda d: d.rename_group("pptpgroup", "pptpgroup"), "groups.pptpgroup: exists already"),
+        (lambda d: d.copy_user("pptpuser", "pptpuser", {}), "users.pptpuser: exists already"),
+        (lambda d: d.copy_group("zzz", "y"), "groups.zzz: does not exist"),
+        (lambda d: d.change_hours("x", []), "access_hours.x: does not exist"),
         (lambda d: d.set_group("zzz", {}), "groups.zzz: does not exist"),
         (lambda d: d.set_user("pptpuser", {"idle": 3}), "users.pptpuser.idle: unknown key"),
         (lambda d: d.set_user("pptpuser", {}, inherit=["idl_timeout"]), "did you mean idle_timeou"),

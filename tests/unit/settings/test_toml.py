@@ -106,7 +106,14 @@ def test_syntax_has_line_and_column() -> None:
             ["users.u.pasword: unknown key (did you mean password?)"],
         ),
         ("[users.u]\npassword = 3\ngroup = 4", [
-            "users.u.password: is not text", "users.u.group: is not text",
+            "users.u.password: it is not valid (allowed: 1 to 256 characters)",
+            "users.u.group: 4 is not valid (allowed: 1 to 32 printable characters, or none)",
+        ]),
+        ('[groups.g]\npassword = "abc"', [
+            "groups.g.password: it is not valid (allowed: 4 to 32 characters)",
+        ]),
+        ('[groups.g]\ntype = "Eternal"', [
+            "groups.g.type: 'Eternal' is not valid (allowed: Internal | External)",
         ]),
         ("[events.classes]\nPPTTP = {}", [
             "events.classes.PPTTP: unknown key (did you mean PPTP?)",

@@ -1,0 +1,56 @@
+"""fastpptp pptp, system, assignment, event-general and event-class."""
+
+from __future__ import annotations
+
+import pytest
+
+from fastpptp.settings import attributes
+from tests.unit.cli.conftest import Installation
+
+NOUNS = {"pptp": "pptp", "system": "system", "assignment": "assignment", "event-general": "events"}
+
+
+def test_every_section_has_a_noun_and_a_screen() -> None:
+    assert set(NOUNS.values()) == attributes.SECTIONS.keys() == attributes.SCREENS.keys()
+
+
+@pytest.mark.parametrize(("noun", "section"), NOUNS.items())
+def test_options_and_screens_come_from_the_declarations(
+    installed: Installation, noun: str, section: str
+) -> None:
+    said = " ".join(installed.done(noun, "set", "--help").split())
+    shown = installed.json(noun, "show")
+    for name, attribute in attributes.SECTIONS[section].items():
+        assert attribute.option in said
+        assert shown[name] == {"value": attribute.default, "source": "default"}
+    assert f"\n{attributes.SCREENS[section]}\n" in installed.done(noun, "show")
+
+
+def test_help_has_range_and_default(installed: Installation) -> None:
+    said = " ".join(installed.done("pptp", "set", "--help").split())
+    assert (
+        "Acknowledgement Delay: how long an acknowledgement waits for data to ride on. Allowed: "
+        "50 to 5000 ms, 0 = at once. Default: 500 ms."
+    ) in said
+
+
+def test_set_and_reset(installed: Installation) -> None:
+    said = installed.done("pptp", "set", "--enabled", "no", "--max-tunnels", "5")
+    assert said == "pptp changed. No headend is running.\n"
+    assert "Enabled no (set here)" in installed.lines("pptp", "show")
+    assert installed.json("pptp", "show")["max_tunnels"] == {"value": 5, "source": "set"}
+    installed.done("pptp", "set", "--reset", "enabled", "--reset", "max-tunnels")
+    assert "Enabled yes (default)" in installed.lines("pptp", "show")
+
+
+def test_event_classes(installed: Installation) -> None:
+    installed.done("event-general", "set", "--console", "1-4")
+    assert "Enable no (default)" in installed.lines("event-class", "show", "PPTP")
+    installed.done("event-class", "set", "PPTP", "--log", "1-13")
+    assert installed.json("event-class", "list") == {"PPTP": {"log": "1-13"}}
+    assert "PPTP log 1-13" in installed.lines("event-class", "list")
+    shown = installed.lines("event-class", "show", "PPTP")
+    assert "Severity to Log 1-13 (set here)" in shown
+    assert "Severity to Console 1-4 (from event-general)" in shown
+    installed.done("event-class", "delete", "PPTP")
+    assert installed.json("event-class", "list") == {}
