@@ -3,7 +3,7 @@
 It imports nothing of fastpptp; only fastpptp.dataplane imports it.
 """
 from libc.stdint cimport int32_t, int64_t
-from libc.string cimport memcmp, memcpy, memset
+from libc.string cimport memcmp, memcpy, memmove, memset
 
 from fastpptp.dataplane.sys cimport *
 
@@ -23,6 +23,7 @@ include "dataplane/route.pxi"
 include "dataplane/gro.pxi"
 include "dataplane/tun.pxi"
 include "dataplane/shard.pxi"
+include "dataplane/bpf.pxi"
 include "dataplane/reasons.pxi"
 
 # The path of a packet.
@@ -42,6 +43,7 @@ include "dataplane/outer_packet.pxi"
 
 # The loop, and Python.
 include "dataplane/wheel.pxi"
+include "dataplane/owner.pxi"
 include "dataplane/command.pxi"
 include "dataplane/worker.pxi"
 include "dataplane/build.pxi"

@@ -222,6 +222,99 @@ def test_two_workers(hosts: Hosts, mode: str) -> None:
         transfer(headend.host, client.host, INNER_CLIENT, 8 << 20)
 
 
+def test_a_call_moves_in_the_middle_of_a_transfer(hosts: Hosts) -> None:
+    """Not a packet is lost on the way: a stateful session would have to ask for a reset."""
+    with tunnel(hosts, "stateful", workers=2) as (headend, client):
+        threads = []
+        for end, other, address in (
+            (client, headend, INNER_HEADEND),
+            (headend, client, INNER_CLIENT),
+        ):
+            arguments = (end.host, other.host, address, 20 << 20)
+            threads.append(threading.Thread(target=transfer, args=arguments))
+            threads[-1].start()
+        for end in (headend, client):
+            home = end.dataplane.worker_of(end.handle)
+            assert end.dataplane.movable
+            wait(lambda: int(end.dataplane.stats[end.handle & 0xFFFF]["rx_packets"]) > 1000)  # noqa: B023
+            end.dataplane.move_call(end.handle, 1 - home)
+        for thread in threads:
+            thread.join()
+        for end in (headend, client):
+            assert end.dataplane.stats[end.handle & 0xFFFF]["mppe_resets_sent"] == 0
+            assert set(end.drops()) <= {"inner unknown", "inner malformed"}
+
+
+def wait(condition: Callable[[], bool]) -> None:
+    limit = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < limit
+        time.sleep(0.001)
+
+
+@contextmanager
+def receivers(hosts: Hosts, *, bpf: bool) -> Iterator[tuple[Dataplane, socket.socket]]:
+    """Two workers on raw sockets, calls 1 to 8, not started; and a peer's raw socket."""
+    left, right = hosts.add("headend"), hosts.add("client")
+    hosts.join(left, f"{HEADEND}/24", right, f"{CLIENT}/24")
+    with ExitStack() as stack:
+        raws = [stack.enter_context(within(left, open_gre)) for _ in range(2)]
+        ends = [socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM) for _ in range(2)]
+        for end in (end for pair in ends for end in pair):
+            stack.enter_context(end)
+        fds = [raw.fileno() for raw in raws], [end.fileno() for end, _ in ends]
+
+        def make() -> Dataplane:
+            if not bpf:
+                drop_capabilities()
+            return Dataplane(*fds)
+
+        dataplane = stack.enter_context(within(left, make))
+        for call_id in range(1, 9):
+            dataplane.open_call(1 << 16 | call_id, CallSpec(call_id, HEADEND, CLIENT))
+        dataplane.poll_once()
+        yield dataplane, stack.enter_context(within(right, open_gre))
+
+
+def drop_capabilities() -> None:
+    """Leave this thread without any: BPF is not to be had."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    header = struct.pack("=Ii", 0x20080522, 0)  # _LINUX_CAPABILITY_VERSION_3, this thread
+    if libc.capset(header, bytes(24)):
+        raise OSError(ctypes.get_errno(), "capset")
+
+
+def acknowledged(dataplane: Dataplane, peer: socket.socket) -> list[list[int]]:
+    """Send every call an acknowledgement; which calls each worker got one for."""
+    found = []
+    before = dataplane.stats["rx_zlb"].copy()
+    for call_id in range(1, 9):
+        peer.sendto(struct.pack(">HHHHI", 0x2081, 0x880B, 0, call_id, 0), (str(HEADEND), 0))
+    for worker in range(2):
+        dataplane.poll_once(worker_index=worker)
+        found.append([int(k) for k in (dataplane.stats["rx_zlb"] != before).nonzero()[0]])
+        before = dataplane.stats["rx_zlb"].copy()
+    return found
+
+
+def test_raw_sockets_follow_the_owners(hosts: Hosts) -> None:
+    with receivers(hosts, bpf=True) as (dataplane, peer):
+        assert acknowledged(dataplane, peer) == [[2, 4, 6, 8], [1, 3, 5, 7]]
+        for call_id, worker in ((1, 0), (2, 1), (3, 0)):
+            dataplane.move_call(1 << 16 | call_id, worker)
+        for _ in range(3):
+            dataplane.poll_once()
+        assert acknowledged(dataplane, peer) == [[1, 3, 4, 6, 8], [2, 5, 7]]
+
+
+def test_without_bpf_calls_stay_where_they_are(hosts: Hosts) -> None:
+    with receivers(hosts, bpf=False) as (dataplane, peer):
+        assert not dataplane.movable
+        dataplane.move_call(1 << 16 | 1, 0)
+        dataplane.poll_once()
+        assert acknowledged(dataplane, peer) == [[2, 4, 6, 8], [1, 3, 5, 7]]
+
+
 def test_the_tun_gives_each_worker_its_own(hosts: Hosts) -> None:
     host = hosts.add("steering")
     queues = within(host, lambda: open_tun(2, False))
@@ -243,15 +336,27 @@ def test_the_tun_gives_each_worker_its_own(hosts: Hosts) -> None:
         sender = stack.enter_context(
             within(host, lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
         )
-        for port in range(1000, 1020):
-            for call_id in range(1, 9):
-                sender.sendto(b"x", (str(IPv4Address("198.51.100.0") + call_id), port))
-        for worker, pair in enumerate(pairs):
-            while dataplane.poll_once(worker_index=worker):
-                pass
-            call_ids = [packet[6] << 8 | packet[7] for packet in drain(pair[0])]
-            own = [call_id for call_id in range(1, 9) if call_id % 2 == worker]
-            assert sorted(call_ids) == sorted(own * 20)
+
+        def given() -> list[set[int]]:
+            """Send to every call, from many ports; the calls each worker had packets of."""
+            found = []
+            for port in range(1000, 1020):
+                for call_id in range(1, 9):
+                    sender.sendto(b"x", (str(IPv4Address("198.51.100.0") + call_id), port))
+            for worker, pair in enumerate(pairs):
+                while dataplane.poll_once(worker_index=worker):
+                    pass
+                call_ids = [packet[6] << 8 | packet[7] for packet in drain(pair[0])]
+                assert len(call_ids) == 20 * len(set(call_ids))
+                found.append(set(call_ids))
+            return found
+
+        assert given() == [{2, 4, 6, 8}, {1, 3, 5, 7}]
+        for call_id, worker in ((1, 0), (2, 1), (3, 0)):
+            dataplane.move_call(1 << 16 | call_id, worker)
+        for _ in range(3):
+            dataplane.poll_once()
+        assert given() == [{1, 3, 4, 6, 8}, {2, 5, 7}]
 
 
 def drain(end: socket.socket) -> list[bytes]:

@@ -30,7 +30,7 @@ cdef worker *worker_new(uint32_t frames) noexcept nogil:
     cdef uint32_t k
     if w == NULL:
         return NULL
-    w.epoll_fd = w.wake_fd = w.side_fd = w.packet_fd = -1
+    w.epoll_fd = w.wake_fd = w.side_fd = w.packet_fd = w.owner_fd = -1
     for k in range(<uint32_t> MAX_WORKERS):
         w.side_out[k] = -1
     w.frame_count = frames

@@ -14,6 +14,8 @@ cdef enum:
     COMMAND_ADJACENCY
     COMMAND_ROUTE_ADD
     COMMAND_ROUTE_REMOVE
+    COMMAND_GIVE
+    COMMAND_TAKE
 
 cdef enum:
     DIRECTION_RECEIVE = 0
@@ -71,12 +73,15 @@ cdef struct route_body:
 
 
 cdef uint32_t run_commands(worker *w) noexcept nogil:
-    """Carry out what was in the ring when this began; returns how many commands."""
+    """Carry out what was in the ring when this began, up to a call that another worker has still to
+    give; returns how many commands."""
     cdef uint32_t count = 0
     cdef uint64_t end = load64(&w.commands.written, __ATOMIC_ACQUIRE)
     cdef record *place
     while w.commands.taken != end:
         place = ring_peek(&w.commands)
+        if place.kind == COMMAND_TAKE and not take_call(w, place.handle):
+            break
         run_command(w, place)
         ring_drop(&w.commands, place)
         count += 1
@@ -115,6 +120,8 @@ cdef void run_call_command(worker *w, call_state *call, record *place, void *bod
         own_lcp(w, call, place.argument)
     elif place.kind == COMMAND_INJECT:
         send_control(w, call, <uint8_t *> body, place.size - <uint32_t> sizeof(record))
+    elif place.kind == COMMAND_GIVE:
+        give_call(w, call, place.argument)
     elif place.kind == COMMAND_ADJACENCY:
         set_adjacency(call, <adjacency_body *> body)
     elif place.kind == COMMAND_CONTROL_DONE:

@@ -47,7 +47,7 @@ cdef class Dataplane(Shards):
         self._ready()
         if self._handles.get(handle & 0xFFFF) != handle:
             return 0
-        return self._push(self._workers[(handle & 0xFFFF) % self._count], kind, handle, argument, body, size)
+        return self._push(self._workers[self.worker_of(handle)], kind, handle, argument, body, size)
 
     def open_call(self, handle, spec):
         """Begin a call. Its Call-ID must be free, its generation another than last time."""
@@ -79,6 +79,8 @@ cdef class Dataplane(Shards):
         body.reorder_packets = spec.reorder_packets
         body.reorder_time = spec.reorder_time
         self._handles[call_id] = handle
+        self._moved.pop(call_id, None)
+        self._owners[call_id] = call_id % self._count
         self._generations[call_id] = generation
         self._send(handle, COMMAND_OPEN, 0, &body, sizeof(body))
 
@@ -90,6 +92,31 @@ cdef class Dataplane(Shards):
         self._send(handle, COMMAND_CLOSE)
         del self._handles[handle & 0xFFFF]
         self._closing.add(handle & 0xFFFF)
+
+    def move_call(self, handle, worker):
+        """Have another worker (0..workers - 1) carry this call, with all that is in it and on its way.
+
+        Nothing happens where `movable` is False.
+        """
+        _bounded("worker", worker, 0, self._count - 1)
+        before = self.worker_of(handle)
+        if worker == before or not self.movable or self._handles.get(handle & 0xFFFF) != handle:
+            return
+        self._send(handle, COMMAND_GIVE, worker)
+        self._moved[handle & 0xFFFF] = worker
+        self._send(handle, COMMAND_TAKE)
+
+    def worker_of(self, handle):
+        """The index of the worker that has this call, or will when its commands are carried out."""
+        call_id = handle & 0xFFFF
+        return self._moved.get(call_id, call_id % max(1, self._count))
+
+    @property
+    def movable(self):
+        """Whether calls can be moved: with several raw sockets it takes CAP_BPF."""
+        return self._count > 1 and all(
+            not self._workers[k].outer_named or self._workers[k].outer_follows for k in range(self._count)
+        )
 
     def set_policy(self, handle, policy):
         """Replace a call's policy, and what is routed to it, at once."""
@@ -171,7 +198,7 @@ cdef class Dataplane(Shards):
         """The same for the TUN's program: the last call to claim a prefix has it."""
         if kind == COMMAND_ROUTE_ADD:
             self._steered[prefix, length] = handle
-            steering_map_put(self._steering_fd, prefix, length, (handle & 0xFFFF) % self._count)
+            steering_map_put(self._steering_fd, prefix, length, handle & 0xFFFF)
         elif self._steered.get((prefix, length)) == handle:
             del self._steered[prefix, length]
             steering_map_drop(self._steering_fd, prefix, length)

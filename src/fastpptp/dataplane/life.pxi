@@ -59,11 +59,15 @@ cdef class Shards:
     cdef uint32_t _route_count
     cdef uint32_t *_event_bits
     cdef int _steering_fd        # the map, -1 = the kernel spreads packets as it likes
+    cdef int _owner_fd
+    cdef uint8_t *_owners
+    cdef dict _moved             # Call-ID -> its worker, where commands have put it
     cdef dict _steered           # (16 octets, length) -> handle
 
     def __cinit__(self):
-        self._notify_fd = self._stats_fd = self._steering_fd = -1
+        self._notify_fd = self._stats_fd = self._steering_fd = self._owner_fd = -1
         self._steered = {}
+        self._moved = {}
         self._threads = []
         self._handles = {}
         self._generations = {}
@@ -88,13 +92,14 @@ cdef class Shards:
             raise ValueError("already initialized")
         try:
             self._make_arenas()
+            self._make_owners(count)
             self._make_workers(count, frames)
             self._open_workers(outer_fds, tun_fds, packet_fds or [-1] * count)
         except BaseException:
             self.close()
             raise
         if self._count > 1:
-            self._steering_fd = steering_open(tun_fds[0])
+            self._steering_fd = steering_open(tun_fds[0], self._owner_fd)
         for k in range(self._count):
             self._workers[k].vnet_header = vnet_header
             self._workers[k].inner.gro.udp = udp_offload
@@ -129,6 +134,13 @@ cdef class Shards:
         self._stats.flags.writeable = False
         self._drops.flags.writeable = False
 
+    def _make_owners(self, uint32_t count):
+        if count > 1:
+            self._owner_fd = owner_map_new()
+        self._owners = owners_map(self._owner_fd, count)
+        if self._owners == NULL:
+            raise MemoryError("no room for the owners of calls")
+
     def _make_workers(self, uint32_t count, uint32_t frames):
         cdef uint8_t[::1] view = self._stats_map
         cdef worker *w
@@ -147,6 +159,8 @@ cdef class Shards:
             w.rows = <call_stats *> (&view[0] + ARENA_HEADER + DROPS_SIZE)
             w.drops = <uint64_t *> (&view[0] + ARENA_HEADER + DROPS_SIZE // MAX_WORKERS * w.index)
             w.event_bits = self._event_bits
+            w.owners = self._owners
+            w.owner_fd = self._owner_fd
 
     def _open_workers(self, list outer_fds, list tun_fds, list packet_fds):
         cdef worker *w
@@ -159,7 +173,7 @@ cdef class Shards:
             w.notify_fd = self._notify_fd
             _os.set_blocking(w.outer_fd, False)
             _os.set_blocking(w.inner_fd, False)
-            inward, outward = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_DGRAM)
+            inward, outward = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
             for end in (inward, outward):
                 end.setblocking(False)
                 end.setsockopt(_socket.SOL_SOCKET, _socket.SO_SNDBUF, 4 << 20)
@@ -215,10 +229,13 @@ cdef class Shards:
             self._state = NULL
         memory_give(self._event_bits, CALLS * sizeof(uint32_t))
         self._event_bits = NULL
+        memory_give(self._owners, CALLS)
+        self._owners = NULL
         descriptor_close(self._notify_fd)
         descriptor_close(self._stats_fd)
         descriptor_close(self._steering_fd)
-        self._notify_fd = self._stats_fd = self._steering_fd = -1
+        descriptor_close(self._owner_fd)
+        self._notify_fd = self._stats_fd = self._steering_fd = self._owner_fd = -1
 
     def __enter__(self):
         return self
@@ -232,6 +249,7 @@ cdef class Shards:
             worker_free(self._workers[k])
         memory_give(self._workers, MAX_WORKERS * sizeof(worker *))
         memory_give(self._event_bits, CALLS * sizeof(uint32_t))
+        memory_give(self._owners, CALLS)
         memory_give(self._state, _STATE_SIZE)
 
     def poll_once(self, now=None, worker_index=None):
@@ -268,7 +286,8 @@ cdef class Shards:
         cdef record *place = ring_reserve(&w.commands, size, &end)
         while place == NULL:
             if not self._threads:
-                run_commands(w)
+                for k in range(self._count):
+                    run_commands(self._workers[k])
             else:
                 with nogil:
                     usleep(100)

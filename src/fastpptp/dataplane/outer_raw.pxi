@@ -7,7 +7,7 @@ cdef extern from *:
     #include <sys/socket.h>
     #include <netinet/in.h>
 
-    /* Enhanced GRE for the Call-IDs of one worker; offsets from the IP header, which may have options. */
+    /* The filter of owner.pxi for those without CAP_BPF: owners by the modulo. */
     static int outer_attach_filter(int fd, unsigned int index, unsigned int workers)
     {
         struct sock_filter code[] = {
@@ -60,7 +60,9 @@ cdef bint outer_open(worker *w) noexcept nogil:
     w.outer_named = family == AF_INET
     if w.outer_named:
         outer_tune(w.outer_fd, OUTER_BUFFER)
-        outer_attach_filter(w.outer_fd, w.index, w.workers)
+        w.outer_follows = w.owner_fd >= 0 and owner_filter_attach(w.outer_fd, w.owner_fd, w.index) == 0
+        if not w.outer_follows:
+            outer_attach_filter(w.outer_fd, w.index, w.workers)
         w.identification = <uint16_t> w.index
     if w.packet_fd >= 0:
         packet_tune(w.packet_fd, OUTER_BUFFER)

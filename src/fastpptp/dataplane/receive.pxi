@@ -12,8 +12,8 @@ cdef void receive_gre(worker *w, uint32_t frame, uint32_t length) noexcept nogil
     cdef call_state *call
     cdef int reason = gre_parse(frame_at(w, frame), length, &g)
     if reason < 0:
-        if w.workers > 1 and g.call_id % w.workers != w.index:
-            frame_give(w, frame)          # every raw socket sees it: another worker has this call
+        if not owned(w, g.call_id):
+            pass_by(w, frame, length, g.call_id)
             return
         call = &w.calls[g.call_id]
         if call.handle == 0:
@@ -25,6 +25,13 @@ cdef void receive_gre(worker *w, uint32_t frame, uint32_t length) noexcept nogil
         frame_give(w, frame)
         return
     receive_call(w, call, frame, &g)
+
+
+cdef void pass_by(worker *w, uint32_t frame, uint32_t length, uint32_t call_id) noexcept nogil:
+    """A packet of another worker's call, which got it too, unless it is on the move. Takes the frame."""
+    if straggles(w, call_id):
+        hand_over(w, SIDE_OUTER, call_id, 0, frame_at(w, frame), length)
+    frame_give(w, frame)
 
 
 cdef void receive_call(worker *w, call_state *call, uint32_t frame, gre_packet *g) noexcept nogil:

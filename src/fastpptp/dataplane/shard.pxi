@@ -69,8 +69,10 @@ cdef struct worker:
     int epoll_fd
     int wake_fd
     int notify_fd
-    int side_fd                  # inner packets that other workers read for us
+    int owner_fd                 # the map of owners, -1 = they are in this process's memory only
+    int side_fd                  # what other workers have for us
     int side_out[64]             # MAX_WORKERS: the other workers' side doors
+    uint8_t outer_follows        # its filter knows the owners
     uint8_t outer_named          # a raw socket: destinations and sources are given with each packet
     uint8_t vnet_header
     uint8_t notify
@@ -86,6 +88,7 @@ cdef struct worker:
     call_stats *rows
     uint64_t *drops
     uint32_t *event_bits
+    uint8_t *owners              # of every Call-ID: the index of a worker
     # Frames.
     uint8_t *frames
     frame_note *notes

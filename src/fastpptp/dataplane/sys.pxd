@@ -124,6 +124,8 @@ cdef extern from *:
     int __ATOMIC_SEQ_CST
     uint64_t load64 "__atomic_load_n"(uint64_t *target, int order) nogil
     void store64 "__atomic_store_n"(uint64_t *target, uint64_t value, int order) nogil
+    uint8_t load8 "__atomic_load_n"(uint8_t *target, int order) nogil
+    void store8 "__atomic_store_n"(uint8_t *target, uint8_t value, int order) nogil
     uint32_t load32 "__atomic_load_n"(uint32_t *target, int order) nogil
     void store32 "__atomic_store_n"(uint32_t *target, uint32_t value, int order) nogil
     uint32_t exchange32 "__atomic_exchange_n"(uint32_t *target, uint32_t value, int order) nogil

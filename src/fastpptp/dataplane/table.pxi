@@ -153,7 +153,11 @@ cdef struct call_state:
     uint8_t flush_proven         # the peer itself has shown which way it takes FLUSHED
     uint8_t reset_identifier
     uint8_t resets_unanswered
-    uint8_t reserved[49]         # to a whole cache line
+    # A move to another worker.
+    uint8_t given                # the old worker is done with it
+    uint64_t moved               # ms when
+    uint8_t moved_from
+    uint8_t reserved[39]         # to a whole cache line
 
 
 cdef enum:

@@ -53,8 +53,10 @@ cdef void transmit_inner(worker *w, inner_packet *p) noexcept nogil:
 
 cdef void transmit_owned(worker *w, inner_packet *p) noexcept nogil:
     """One packet by the worker that has its call. Takes the frame."""
-    if (p.handle & 0xFFFF) % w.workers != w.index:
-        hand_over(w, p.handle, p.frame, inner_ip(w, p), p.length)
+    if not owned(w, p.handle):
+        # Without a steering program the kernel may give a queue the packets of any call.
+        hand_over(w, SIDE_INNER, p.handle, 0, inner_ip(w, p), p.length)
+        frame_give(w, p.frame)
     else:
         transmit_to(w, call_find(w, p.handle), p.frame, inner_ip(w, p), p.length)
 

@@ -10,14 +10,14 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
 
 import numpy as np
 import pytest
 
 from fastpptp.dataplane import DROP_TEXTS, STATS_DTYPE, Dataplane, DropReason
-from fastpptp.ports import CallEvent
+from fastpptp.ports import CallEvent, CallSpec
 from fastpptp.ports import Dataplane as Port
 
 from .rig import KEYS, POLICY, SPEC, Gre, Mppe, downward, drain, gre, ipv4, rig
@@ -57,6 +57,13 @@ def count(end: socket.socket, totals: list[int], index: int) -> int:
     """Data packets that came out of this end so far."""
     totals[index] += sum(bool(packet.payload) for packet in map(Gre.parse, drain(end)))
     return totals[index]
+
+
+def gone(dataplane: Dataplane, closed: set[int]) -> set[int]:
+    """The handles that were closed so far."""
+    events = dataplane.read_events(100000)
+    closed |= {handle for handle, bits in events if bits & CallEvent.CLOSED}
+    return closed
 
 
 def wait(condition: Callable[[], bool]) -> None:
@@ -192,6 +199,298 @@ def test_every_call_id_at_once() -> None:
         inner[0].send(downward(target=address(5)))
         dataplane.poll_once(1200)
         assert dataplane.drop_counts() == {"inner unknown": 1}
+
+
+# Moving a call to another worker.
+
+
+@dataclass
+class Mover:
+    """One call on a farm, and its peer, whose packets come to the socket of worker `door`."""
+
+    dataplane: Dataplane
+    outer: list[socket.socket]
+    inner: list[socket.socket]
+    door: int = 0
+    now: int = 1000
+    sequence: int = 0
+
+    @property
+    def handle(self) -> int:
+        """Worker 0 has it at first."""
+        return 1 << 16 | len(self.outer)
+
+    @property
+    def last(self) -> int:
+        return len(self.outer) - 1
+
+    def open(self, spec: CallSpec = SPEC, *, gate: bool = True) -> None:
+        self.dataplane.open_call(self.handle, spec)
+        self.dataplane.set_policy(self.handle, replace(POLICY, local_magic=1))
+        if gate:
+            self.dataplane.open_gate(self.handle, 4)
+        self.poll()
+
+    def poll(self, milliseconds: int = 0) -> None:
+        self.now += milliseconds
+        for _ in range(3):
+            self.dataplane.poll_once(self.now)
+
+    def move(self, worker: int) -> None:
+        self.dataplane.move_call(self.handle, worker)
+        self.poll()
+
+    def up(
+        self, frame: bytes, sequence: int | None = None, acknowledged: int | None = None
+    ) -> None:
+        if sequence is None:
+            sequence = self.sequence
+            self.sequence += 1
+        self.outer[self.door].send(gre(frame, sequence, acknowledged, call_id=self.handle & 0xFFFF))
+
+    def row(self, name: str) -> int:
+        return int(self.dataplane.stats[self.handle & 0xFFFF][name])
+
+    def inside(self) -> dict[int, list[bytes]]:
+        """What came out, by worker."""
+        return {k: found for k, end in enumerate(self.inner) if (found := drain(end))}
+
+    def outside(self) -> dict[int, list[Gre]]:
+        came = ((k, drain(end)) for k, end in enumerate(self.outer))
+        return {k: [Gre.parse(data) for data in found] for k, found in came if found}
+
+
+@pytest.fixture(params=[2, 3, 4])
+def mover(request: pytest.FixtureRequest) -> Iterator[Mover]:
+    with farm(request.param) as made:
+        yield Mover(*made)
+
+
+def clear(payload: bytes) -> bytes:
+    return b"\xff\x03\0\x21" + ipv4(payload)
+
+
+@pytest.mark.parametrize("stateless", [True, False])
+def test_keys_counters_and_numbers_move_along(mover: Mover, stateless: bool) -> None:
+    to_us, from_us = (Mppe(128, stateless=stateless) for _ in range(2))
+    mover.open()
+    for direction in (0, 1):
+        mover.dataplane.set_keys(mover.handle, direction, KEYS[128], 128, stateless)
+    for worker in (0, mover.last, mover.last, 0):
+        mover.move(worker)
+        mover.door = worker
+        mover.up(b"\xff\x03\0\xfd" + to_us.encrypt(b"\0\x21" + ipv4(b"up")))
+        mover.inner[0].send(downward(b"down"))
+        mover.poll()
+        assert mover.dataplane.worker_of(mover.handle) == worker
+        assert mover.inside() == {worker: [ipv4(b"up")]}
+        ((place, (sent,)),) = mover.outside().items()
+        assert place == worker
+        assert from_us.decrypt(sent.payload[4:])[2:] == downward(b"down")
+        assert sent.acknowledged == mover.sequence - 1
+    assert (mover.row("rx_packets"), mover.row("tx_packets")) == (4, 4)
+    assert mover.dataplane.drop_counts() == {}
+
+
+def test_parked_frames_move_along(mover: Mover) -> None:
+    mover.open(gate=False)
+    mover.up(b"\xff\x03\x80\x21\x02\x01\0\x04")
+    for k in range(5):
+        mover.up(clear(bytes([k])))
+    mover.poll()
+    assert mover.inside() == {}
+    mover.move(mover.last)
+    mover.dataplane.open_gate(mover.handle, 4)
+    mover.dataplane.control_done(mover.handle)
+    mover.poll()
+    assert mover.inside() == {mover.last: [ipv4(bytes([k])) for k in range(5)]}
+    assert mover.dataplane.drop_counts() == {}
+
+
+def test_parked_frames_still_expire(mover: Mover) -> None:
+    mover.open(gate=False)
+    mover.up(b"\xff\x03\x80\x21\x02\x01\0\x04")
+    mover.up(clear(b"late"))
+    mover.poll()
+    mover.move(mover.last)
+    mover.poll(1001)
+    assert mover.dataplane.drop_counts() == {"park expired frame": 1}
+    assert (mover.handle, CallEvent.PARK_EXPIRED) in [
+        (handle, bits & CallEvent.PARK_EXPIRED) for handle, bits in mover.dataplane.read_events()
+    ]
+
+
+def test_packets_ahead_of_their_turn_move_along(mover: Mover) -> None:
+    mover.open()
+    for number in (0, 3, 2):
+        mover.up(clear(bytes([number])), number)
+    mover.poll()
+    assert mover.inside() == {0: [ipv4(b"\0")]}
+    mover.move(mover.last)
+    mover.door = mover.last
+    mover.up(clear(b"\1"), 1)
+    mover.poll()
+    assert mover.inside() == {mover.last: [ipv4(bytes([k])) for k in (1, 2, 3)]}
+    assert mover.row("lost") == 0
+    assert mover.dataplane.drop_counts() == {}
+
+
+def test_the_queue_behind_the_window_moves_along(mover: Mover) -> None:
+    mover.open(replace(SPEC, peer_window=2, limit_transmit_to_window=True))
+    for k in range(6):
+        mover.inner[0].send(downward(bytes([k])))
+    mover.poll()
+    sent = [packet.payload[-1] for packet in mover.outside()[0]]
+    mover.move(mover.last)
+    for number in range(6):
+        mover.up(b"", None, number)  # a ZLB would do: it has no number of its own
+        mover.poll()
+        sent += [packet.payload[-1] for packet in mover.outside().get(mover.last, [])]
+    assert sent == list(range(6))
+
+
+def test_timers_move_along(mover: Mover) -> None:
+    mover.open()
+    mover.dataplane.set_policy(mover.handle, replace(POLICY, echo_interval=5000, local_magic=1))
+    mover.dataplane.own_lcp(mover.handle, True)
+    mover.up(clear(b"to be acknowledged"))
+    mover.poll()
+    mover.move(mover.last)
+    mover.poll(SPEC.ack_delay)
+    assert {k: [p.acknowledged for p in sent] for k, sent in mover.outside().items()} == {
+        mover.last: [0]
+    }
+    mover.poll(5000)
+    assert {k: [p.payload[2:5] for p in sent] for k, sent in mover.outside().items()} == {
+        mover.last: [b"\xc0\x21\x09"]
+    }
+
+
+def test_commands_keep_their_order_across_a_move(mover: Mover) -> None:
+    mover.open()
+    lcp = b"\xc0\x21"
+    mover.dataplane.inject(mover.handle, lcp + b"before")
+    mover.dataplane.move_call(mover.handle, mover.last)
+    mover.dataplane.inject(mover.handle, lcp + b"after")
+    mover.dataplane.poll_once(mover.now, worker_index=mover.last)
+    assert mover.outside() == {}
+    mover.poll()
+    assert {k: [p.payload[4:] for p in sent] for k, sent in mover.outside().items()} == {
+        0: [b"before"],
+        mover.last: [b"after"],
+    }
+
+
+def test_what_still_comes_to_the_old_worker_is_passed_on(mover: Mover) -> None:
+    mover.open()
+    mover.move(mover.last)
+    mover.up(clear(b"straggler"))
+    mover.poll()
+    assert mover.inside() == {mover.last: [ipv4(b"straggler")]}
+    mover.poll(1000)
+    mover.up(clear(b"a copy: sockets may be given all packets"))
+    mover.poll()
+    assert mover.inside() == {}
+    assert mover.dataplane.drop_counts() == {}
+
+
+def test_a_call_that_was_moved_ends_and_its_number_begins_anew(mover: Mover) -> None:
+    mover.open()
+    mover.move(mover.last)
+    mover.dataplane.close_call(mover.handle)
+    mover.dataplane.move_call(mover.handle, 0)
+    mover.poll()
+    ((handle, bits),) = mover.dataplane.read_events()
+    assert (handle, bits & CallEvent.CLOSED) == (mover.handle, CallEvent.CLOSED)
+    again = 2 << 16 | mover.handle & 0xFFFF
+    mover.dataplane.open_call(again, SPEC)
+    mover.dataplane.set_policy(again, POLICY)
+    mover.dataplane.open_gate(again, 4)
+    mover.up(clear(b"again"))
+    mover.poll()
+    assert mover.inside() == {0: [ipv4(b"again")]}
+
+
+def test_calls_that_cross(mover: Mover) -> None:
+    """Moves both ways at once, and each worker has to wait for the other."""
+    dataplane = mover.dataplane
+    count = len(mover.outer)
+    open_calls(dataplane, range(1, 201))
+    for k in range(1, 201):
+        dataplane.move_call(1 << 16 | k, (k + 1) % count)
+    for _ in range(400):
+        mover.poll()
+    for k in range(1, 201):
+        mover.outer[(k + 1) % count].send(
+            gre(b"\xff\x03\0\x21" + ipv4(source=address(k)), 0, call_id=k)
+        )
+    mover.poll()
+    mover.poll()
+    assert sum(map(len, mover.inside().values())) == 200
+    assert dataplane.drop_counts() == {}
+
+
+@pytest.mark.parametrize("worker", [-1, 2])
+def test_no_such_worker(worker: int) -> None:
+    with farm(2) as (dataplane, _, _), pytest.raises(ValueError, match="worker"):
+        dataplane.move_call(1 << 16 | 1, worker)
+
+
+def test_one_worker_moves_nothing() -> None:
+    with farm(1) as (dataplane, _, _):
+        assert not dataplane.movable
+
+
+def test_calls_move_under_load(mover: Mover) -> None:
+    """Threads run, packets come and go while calls move: none is lost or doubled."""
+    dataplane, count_ = mover.dataplane, len(mover.outer)
+    calls, each = range(1, 41), 3
+    up, down = [0], [0]
+    each_life = each * len(calls)
+
+    def sent_up(total: int) -> bool:
+        up[0] += sum(len(drain(end)) for end in mover.inner)
+        return up[0] >= total
+
+    def sent_down(total: int) -> bool:
+        for end in mover.outer:
+            count(end, down, 0)
+        return down[0] >= total
+
+    def send(handle: int, peer: Mppe, number: int) -> None:
+        """One packet each way; the peer's come where the call began."""
+        call_id = handle & 0xFFFF
+        sealed = peer.encrypt(b"\0\x21" + ipv4(source=address(call_id)))
+        frame = b"\xff\x03\0\xfd" + sealed
+        mover.outer[call_id % count_].send(gre(frame, number, call_id=call_id))
+        mover.inner[number % count_].send(downward(target=address(call_id)))
+
+    dataplane.start()
+    for life in range(1, 11):
+        handles = [life << 16 | call_id for call_id in calls]
+        for handle in handles:
+            dataplane.open_call(handle, SPEC)
+            dataplane.set_policy(handle, replace(POLICY, peer_address=address(handle & 0xFFFF)))
+            for direction in (0, 1):
+                dataplane.set_keys(handle, direction, KEYS[128], 128, False)
+            dataplane.open_gate(handle, 4)
+            dataplane.inject(handle, b"\xc0\x21ready")
+        wait(lambda: sent_down((life - 1) * each_life + life * len(calls)))  # noqa: B023
+        for handle in handles:
+            peer = Mppe(128, stateless=False)
+            send(handle, peer, 0)
+            dataplane.move_call(handle, (handle + life) % count_)
+            for number in range(1, each):
+                send(handle, peer, number)
+        wait(lambda: sent_up(life * each_life))  # noqa: B023
+        wait(lambda: sent_down(life * (each_life + len(calls))))  # noqa: B023
+        rows = dataplane.stats[1 : len(calls) + 1]
+        assert list(rows["rx_packets"]) == list(rows["tx_packets"]) == [each] * len(calls)
+        for handle in handles:
+            dataplane.close_call(handle)
+        closed: set[int] = set()
+        wait(lambda: len(gone(dataplane, closed)) == len(calls))  # noqa: B023
+    assert dataplane.drop_counts() == {}
 
 
 # Arenas.
