@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from ipaddress import IPv4Address
-from typing import Protocol
+from ipaddress import IPv4Address, IPv4Network, IPv6Network
+from typing import Protocol, TypeAlias
 
 from fastpptp.addresses.grant import AddressGrant
 from fastpptp.addresses.pools import PoolAllocator, PoolUsage, PrefixAllocator
 from fastpptp.events.catalogue import Occurrence, occur
 from fastpptp.settings.resolve import Effective, PolicySnapshot
+
+Network: TypeAlias = IPv4Network | IPv6Network
 
 FROM_CLIENT = "the client"
 FROM_SERVER = "the authentication server"
@@ -58,10 +61,16 @@ class Exhaustion:
 
 
 class Assignment:
-    """Who has which address. It follows the policy, belongs to one event loop and never waits."""
+    """Who has which address. It follows the policy, belongs to one event loop and never waits.
 
-    def __init__(self, policy: PolicySnapshot) -> None:
+    `attached` tells which networks this machine is attached to: none of them is a peer's.
+    """
+
+    def __init__(
+        self, policy: PolicySnapshot, attached: Callable[[], Iterable[Network]] = tuple
+    ) -> None:
         self._policy = policy
+        self._attached = attached
         self._owners = policy.static_addresses()
         self._pools = PoolAllocator(policy.pools, self._reserved())
         self._prefixes = PrefixAllocator(policy.system.ipv6_prefix)
@@ -106,7 +115,7 @@ class Assignment:
             return Assigned(None, (*events, *self._refusal(user, peer, now)))
         address, method = found
         events.append(occur("ADDRESS", 101, peer=peer, user=user, address=address, method=method))
-        return Assigned(self._grant(claimant, address, method), tuple(events))
+        return Assigned(self._grant(claimant, address, method, events), tuple(events))
 
     def release(self, grant: AddressGrant) -> None:
         """Give back what lease() granted.
@@ -122,7 +131,9 @@ class Assignment:
         if grant.prefix is not None:
             self._prefixes.release(grant.prefix, user)
 
-    def _grant(self, claimant: Claimant, address: IPv4Address, method: str) -> AddressGrant:
+    def _grant(
+        self, claimant: Claimant, address: IPv4Address, method: str, events: list[Occurrence]
+    ) -> AddressGrant:
         user, effective = claimant.user, claimant.effective
         pool = self._pools.pool_of(address)
         own = pool.server_address if pool else None
@@ -133,9 +144,21 @@ class Assignment:
             self._prefixes.lease(user),
             effective.dns,
             effective.wins,
+            tuple(self._behind(claimant, events)),
         )
         self._out[address] = grant, user
         return grant
+
+    def _behind(self, claimant: Claimant, events: list[Occurrence]) -> Iterator[Network]:
+        """The networks behind the peer, without those that this machine is attached to."""
+        for network in claimant.effective.static_routes:
+            ours = next((one for one in self._attached() if _overlap(one, network)), None)
+            if ours is None:
+                yield network
+            else:
+                events.append(
+                    occur("ADDRESS", 105, user=claimant.user, network=network, attached=ours)
+                )
 
     def _from_client(
         self, user: str, address: IPv4Address, peer: IPv4Address | None, events: list[Occurrence]
@@ -178,6 +201,10 @@ class Assignment:
     def _reserved(self) -> frozenset[IPv4Address]:
         methods = self._policy.assignment
         return frozenset(self._owners if methods.from_authentication_server else ())
+
+
+def _overlap(one: Network, other: Network) -> bool:
+    return one.version == other.version and one.overlaps(other)
 
 
 def _unicast(address: IPv4Address) -> bool:

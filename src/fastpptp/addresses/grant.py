@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Network
 
 
 @dataclass(frozen=True, slots=True)
 class AddressGrant:
-    """What IPCP and IPv6CP may give to the peer, and the name of the method that found it."""
+    """What IPCP and IPv6CP may give to the peer, and the name of the method that found it.
+
+    `networks` are behind the peer, and routed to it.
+    """
 
     address: IPv4Address
     server_address: IPv4Address
@@ -16,3 +19,4 @@ class AddressGrant:
     prefix: IPv6Network | None = None
     dns: tuple[IPv4Address, ...] = ()
     nbns: tuple[IPv4Address, ...] = ()
+    networks: tuple[IPv4Network | IPv6Network, ...] = ()

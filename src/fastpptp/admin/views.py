@@ -56,6 +56,8 @@ def session_detail(view: SessionView, row: Any, now: float, wall: datetime) -> d
         "local": str(view.local),
         "server_address": _text(view.server_address),
         "prefix": _text(view.prefix),
+        "assigned_by": view.assigned_by,
+        "networks": list(map(str, view.networks)),
         "mppe": encryption,
         "local_call_id": view.local_call_id,
         "peer_call_id": view.peer_call_id,

@@ -44,6 +44,7 @@ cdef bint source_allowed(worker *w, call_state *call, const uint8_t *ip) noexcep
         )
     return (
         prefix_covers(call, ip + 8)
+        or (call.routed and route_find(&w.routes, ip + 8, 6) == call.handle)
         or link_local(ip + 8, call.peer_identifier)
         or (sum_add(ip + 8, 16, 0) == 0 and ip[6] == PROTOCOL_ICMPV6)
     )

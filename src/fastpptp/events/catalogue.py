@@ -280,6 +280,11 @@ def _address() -> dict[int, EventType]:
             "The address pools are used up: {size} addresses are in use or kept for their users, "
             "{count} more asked for since this was last told",
         ),
+        105: EventType(
+            WARNING,
+            "User [{user}] the network {network} behind it is not routed: this machine is itself "
+            "attached to {attached}",
+        ),
         106: EventType(
             WARNING,
             "Proxy ARP for {address} on {device} is not answered: {device} does not forward\n"

@@ -22,7 +22,7 @@ from fastpptp.effects import (
 from fastpptp.errors import LocalProtocolError
 from fastpptp.events.catalogue import Occurrence, occur
 from fastpptp.manager.accounting import Departure
-from fastpptp.manager.translate import address_answer, mppe_policy, user_policy
+from fastpptp.manager.translate import address_answer, destinations, mppe_policy, user_policy
 from fastpptp.ports import CallPolicy
 from fastpptp.ppp.auth.types import Accept, AuthMethod, AuthResult, Reject
 from fastpptp.ppp.config import LinkConfig
@@ -222,6 +222,8 @@ class HeadendSession(Session):
             assigned=self.ip.peer if self.ip else None,
             server_address=self.ip.local if self.ip else None,
             prefix=self.policy.peer_prefix,
+            assigned_by=self.grant.method if self.grant else "",
+            networks=self.grant.networks if self.grant else (),
             method=self.method,
             encryption=self.encryption,
             started_at=self.started_at,
@@ -299,7 +301,7 @@ class HeadendSession(Session):
         if grant is None:
             return self._apply(self.link.complete_address(link_token, None, now), now)
         self.grant = grant
-        self._change_policy(peer_prefix=grant.prefix)
+        self._change_policy(peer_prefix=grant.prefix, routes=destinations(grant.networks))
         answer = address_answer(grant)
         return self._apply(self.link.complete_address(link_token, answer, now), now)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 from fastpptp.addresses.grant import AddressGrant
 from fastpptp.events.catalogue import DECODE_HEADER
@@ -97,6 +98,13 @@ def user_policy(policy: CallPolicy, effective: Effective) -> CallPolicy:
         encryption_required=effective.encryption_required,
         idle_timeout=effective.idle_timeout * MINUTE_MS,
     )
+
+
+def destinations(
+    networks: Iterable[IPv4Network | IPv6Network],
+) -> tuple[tuple[IPv4Address | IPv6Address, int], ...]:
+    """Networks behind a peer, as CallPolicy has them."""
+    return tuple((network.network_address, network.prefixlen) for network in networks)
 
 
 def address_answer(grant: AddressGrant) -> AddressAnswer:

@@ -36,7 +36,7 @@ class LocalAnswers:
         self._events = events
         self._reach = reach
         self._authenticator = LocalAuthenticator(policy, change_password)
-        self._assignment = Assignment(policy)
+        self._assignment = Assignment(policy, reach.networks)
 
     def update(self, policy: PolicySnapshot) -> None:
         """Answer by another policy from now on; claims and leases stay."""

@@ -6,13 +6,13 @@ reference's pool does) is answered for there by a neighbour proxy, while the ses
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from fastpptp.addresses.grant import AddressGrant
 from fastpptp.backends.attached import Address, Attachment, Proxy, forwards
 from fastpptp.events.catalogue import Occurrence, occur
-from fastpptp.server.routes import Device, InnerRoutes
+from fastpptp.server.routes import Device, InnerRoutes, Network
 from fastpptp.settings.resolve import PolicySnapshot
 
 OFF = "off"
@@ -118,10 +118,9 @@ class Reach:
         self._neighbourhood = neighbourhood
         self._announced: dict[Address, list[Address]] = {}
 
-    @property
-    def attached(self) -> Sequence[Attachment]:
+    def networks(self) -> list[Network]:
         """The networks that this machine is attached to now."""
-        return self._neighbourhood.attached
+        return [place.network for place in self._neighbourhood.attached]
 
     def start(self, call_soon: Callable[[Callable[[], object]], object]) -> None:
         """Follow what this machine is attached to; `call_soon` brings a call to our thread."""

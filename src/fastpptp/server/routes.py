@@ -5,7 +5,8 @@ Pools are routed as a whole, addresses from elsewhere one by one.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from ipaddress import IPv4Address, IPv4Network, IPv6Network, summarize_address_range
@@ -15,6 +16,7 @@ from fastpptp.addresses.grant import AddressGrant
 from fastpptp.backends import attached, netdev
 from fastpptp.backends.attached import Proxy
 from fastpptp.settings.resolve import PolicySnapshot
+from fastpptp.settings.tree import PoolRange
 
 Network: TypeAlias = IPv4Network | IPv6Network
 P = ParamSpec("P")
@@ -53,7 +55,10 @@ class InnerRoutes:
         self._device = device
         self._addresses: set[IPv4Address] = set()
         self._wanted: set[Network] = set()
-        self._single: set[Network] = set()
+        self._pools: tuple[PoolRange, ...] = ()
+        self._grants: dict[IPv4Address, AddressGrant] = {}
+        # Routes of single sessions, and how many want each: a user's sessions share its networks.
+        self._single: Counter[Network] = Counter()
 
     def follow(self, policy: PolicySnapshot) -> None:
         """Route what this policy can give out. Our older addresses stay: sessions use them."""
@@ -63,21 +68,41 @@ class InnerRoutes:
         self._addresses |= addresses
         wanted = policy_networks(policy)
         self._add(wanted - self._wanted)
-        self._delete(self._wanted - wanted)
+        if policy.pools != self._pools:
+            self._take_over(policy.pools)
+        self._delete(self._wanted - wanted - self._single.keys())
         self._wanted = wanted
 
     def granted(self, grant: AddressGrant) -> None:
-        """Route an address that no pool covers."""
-        host = IPv4Network(grant.address)
-        if not any(host.subnet_of(net) for net in self._wanted if isinstance(net, IPv4Network)):
-            self._single.add(host)
-            self._add({host})
+        """Route what is behind the session, and its address if no pool covers it."""
+        self._grants[grant.address] = grant
+        host = [] if self._covers(grant.address) else [IPv4Network(grant.address)]
+        self._want([*grant.networks, *host])
 
     def released(self, grant: AddressGrant) -> None:
+        if self._grants.pop(grant.address, None) is None:
+            return
         host = IPv4Network(grant.address)
-        if host in self._single:
-            self._single.remove(host)
-            self._delete({host})
+        gone = [*grant.networks, *([host] if host in self._single else [])]
+        self._single.subtract(gone)
+        left = {network for network in gone if not self._single[network]}
+        for network in left:
+            del self._single[network]
+        self._delete(left - self._wanted)
+
+    def _take_over(self, pools: tuple[PoolRange, ...]) -> None:
+        """A session whose address is in no pool any more keeps its route, as one of its own."""
+        gone = [pool for pool in self._pools if pool not in pools]
+        self._pools = pools
+        orphans = [address for address in self._grants if any(address in pool for pool in gone)]
+        self._want([IPv4Network(address) for address in orphans if not self._covers(address)])
+
+    def _covers(self, address: IPv4Address) -> bool:
+        return any(address in pool for pool in self._pools)
+
+    def _want(self, networks: Sequence[Network]) -> None:
+        self._add({network for network in networks if not self._single[network]})
+        self._single.update(networks)
 
     def _add(self, networks: set[Network]) -> None:
         if networks:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
@@ -15,6 +15,9 @@ _REVIVERS: Mapping[type, Callable[[Any], Any]] = {
     IPv6Network: IPv6Network,
     bytes: bytes.fromhex,
 }
+
+
+_AS_TEXT = (IPv4Address, IPv4Network, IPv6Address, IPv6Network)
 
 
 def plain(value: Any) -> Any:
@@ -27,7 +30,7 @@ def plain(value: Any) -> Any:
         return [plain(item) for item in value]
     if isinstance(value, bytes):
         return value.hex()
-    return str(value) if isinstance(value, (IPv4Address, IPv6Address, IPv6Network)) else value
+    return str(value) if isinstance(value, _AS_TEXT) else value
 
 
 def revive(cls: type[T], value: Mapping[str, Any] | None) -> T | None:

@@ -267,7 +267,11 @@ class Session:
         effects.append(OwnLcp(self.handle, False))
         self.ip = None
         self._change_policy(
-            peer_address=None, peer_prefix=None, peer_identifier=b"", local_identifier=b""
+            peer_address=None,
+            peer_prefix=None,
+            peer_identifier=b"",
+            local_identifier=b"",
+            routes=(),
         )
         if self.state is not SessionState.CLOSING:
             self.state = SessionState.ESTABLISHING

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from ipaddress import IPv4Address, IPv6Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Network
 
 from fastpptp.ppp.auth.types import AuthMethod
 
@@ -40,6 +40,7 @@ class Encryption:
 class SessionView:
     """A session as the administrator sees it.
 
+    `assigned_by` is the method that found the address, `networks` are behind the peer,
     `client_type` is what the peer calls its maker. Times are monotonic seconds, None while there
     is no login. The counters are in the
     dataplane's stats, in the row of `local_call_id`, while `handle` lives.
@@ -56,6 +57,8 @@ class SessionView:
     assigned: IPv4Address | None
     server_address: IPv4Address | None
     prefix: IPv6Network | None
+    assigned_by: str
+    networks: tuple[IPv4Network | IPv6Network, ...]
     method: AuthMethod | None
     encryption: Encryption | None
     started_at: float

@@ -15,10 +15,12 @@ from typing import Any
 from fastpptp.settings.kinds import (
     AUTHENTICATION_PROTOCOLS,
     Address,
+    AnyNetwork,
     Choice,
     Flag,
     Integer,
     Kind,
+    Listed,
     Network,
     Optional,
     Plain,
@@ -254,6 +256,8 @@ _GENERAL = (
               note="DOMAIN\\user: ours"),
     Attribute("dhcp_network_scope", "DHCP Network Scope", Optional(Network()), "none", NOT_USER,
               help="the network that is asked of the DHCP server"),
+    Attribute("static_routes", "Static Routes", Listed(AnyNetwork(), 64), [], USER_ONLY,
+              help="networks behind the user, routed to its session"),
 )  # fmt: skip
 
 _PPTP_TAB = (

@@ -17,6 +17,7 @@ from fastpptp.settings.attributes import (
     REQUIRED,
     Level,
 )
+from fastpptp.settings.behind import static_routes
 from fastpptp.settings.hours import BUILT_IN, read_hours
 from fastpptp.settings.inherit import AUTHENTICATION, ENCRYPTION, Inheritance, Resolved
 from fastpptp.settings.kinds import AUTHENTICATION_PROTOCOLS, NOTHING
@@ -75,6 +76,7 @@ def _problems(tree: Configuration, before: Configuration) -> Iterator[Problem]:
     for name, user in tree.users.items():
         yield from _user(name, user, inheritance, tree, before)
     yield from _user_addresses(tree)
+    yield from static_routes(tree)
     yield from _assignment(tree)
     yield from _pools(tree)
 

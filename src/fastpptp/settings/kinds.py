@@ -256,6 +256,46 @@ class Prefix(_Adapted[IPv6Network]):
         return str(value)
 
 
+class AnyNetwork(_Adapted[IPv4Network | IPv6Network]):
+    """An IPv4 or IPv6 network."""
+
+    def __init__(self) -> None:
+        super().__init__(IPv4Network | IPv6Network, "networks such as 192.168.7.0/24")
+
+    def load(self, raw: object) -> IPv4Network | IPv6Network:
+        if not isinstance(raw, (str, IPv4Network, IPv6Network)):
+            raise ValueError(self.allowed)
+        return super().load(raw)
+
+    def dump(self, value: IPv4Network | IPv6Network) -> Plain:
+        return str(value)
+
+
+class Listed(Kind[tuple[T, ...]]):
+    """At most `most` different values of a kind, in their order; `none` is none of them."""
+
+    def __init__(self, kind: Kind[T], most: int) -> None:
+        self._kind = kind
+        self._most = most
+        self.allowed = f"{kind.allowed}, at most {most} of them"
+
+    def load(self, raw: object) -> tuple[T, ...]:
+        if isinstance(raw, str):
+            raw = [] if raw in ("", NOTHING) else [part.strip() for part in raw.split(",")]
+        if not isinstance(raw, (list, tuple)) or len(raw) > self._most:
+            raise ValueError(self.allowed)
+        try:
+            return tuple(dict.fromkeys(self._kind.load(part) for part in raw))
+        except ValueError:
+            raise ValueError(self.allowed) from None
+
+    def dump(self, value: tuple[T, ...]) -> Plain:
+        return [str(self._kind.dump(item)) for item in value]
+
+    def shown(self, plain: Plain) -> str:
+        return ", ".join(plain) if isinstance(plain, list) and plain else NOTHING
+
+
 class Optional(Kind[T | None]):
     """A kind, or `none`."""
 

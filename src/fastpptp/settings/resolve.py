@@ -88,6 +88,7 @@ class Effective:
     tunneling_protocols: frozenset[str]
     strip_realm: bool
     dhcp_network_scope: IPv4Network | None
+    static_routes: tuple[IPv4Network | IPv6Network, ...]
     use_client_address: bool
     authentication_protocols: frozenset[AuthMethod]
     encryption_required: bool
@@ -131,6 +132,7 @@ def effective(values: Resolved, hours: Mapping[str, AccessHours] = BUILT_IN) -> 
         tunneling_protocols=values["tunneling_protocols"],
         strip_realm=values["strip_realm"],
         dhcp_network_scope=values["dhcp_network_scope"],
+        static_routes=values["static_routes"],
         use_client_address=values["use_client_address"],
         authentication_protocols=values[AUTHENTICATION],
         encryption_required=attributes.REQUIRED in boxes,

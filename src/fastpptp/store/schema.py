@@ -36,7 +36,7 @@ from fastpptp.settings import attributes
 from fastpptp.settings.attributes import Attribute, Level
 
 # The newest migration (migrations/versions); a test holds it against the scripts.
-HEAD = "0002"
+HEAD = "0003"
 
 metadata = MetaData()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from ipaddress import IPv4Address, IPv6Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Network
 
 import pytest
 
@@ -175,6 +175,20 @@ def test_a_users_address_is_ignored_with_a_warning() -> None:
     assert granted.grant is not None
     assert granted.grant.address == FIRST
     assert events(granted) == [("CONFIG", 103), ("ADDRESS", 101)]
+
+
+def test_networks_behind_the_peer() -> None:
+    """But not where this machine is attached itself."""
+    inside, behind = IPv4Network("10.1.0.0/16"), IPv4Network("192.168.7.0/24")
+    person = Person("ann", replace(Person("x").effective, static_routes=(inside, behind)))
+    attached = [IPv6Network("2001:db8::/32"), IPv4Network("10.1.2.0/24")]
+    assigned = Assignment(policy(), lambda: attached).lease(person, None, 0.0)
+    assert assigned.grant is not None
+    assert assigned.grant.networks == (behind,)
+    assert assigned.events[-1].text() == (
+        "User [ann] the network 10.1.0.0/16 behind it is not routed: this machine is itself "
+        "attached to 10.1.2.0/24"
+    )
 
 
 def test_update_keeps_what_is_out() -> None:

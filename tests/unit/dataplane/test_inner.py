@@ -270,6 +270,18 @@ def test_ipv6_sources(six: Rig, source: str) -> None:
     assert six.drops() == {"inner source": 1}
 
 
+def test_ipv6_networks_behind_the_peer(wire: Rig) -> None:
+    wire.open(policy=replace(SIX, routes=((IPv6Address("2001:db8:7::"), 64),)))
+    wire.dataplane.open_gate(wire.handle, 6)
+    wire.poll()
+    wire.outside()
+    packet = built(IPv6(src="2001:db8:7::9", dst=OUTSIDE6) / UDP(dport=9))
+    assert up6(wire, packet) == [packet]
+    assert len(wire.down(built(IPv6(src=OUTSIDE6, dst="2001:db8:7::9") / UDP(dport=9)))) == 1
+    assert up6(wire, built(IPv6(src="2001:db8:8::9", dst=OUTSIDE6) / UDP())) == []
+    assert wire.drops() == {"inner source": 1}
+
+
 def test_link_local_sources_and_destinations(six: Rig) -> None:
     packet = built(IPv6(src=LINK_LOCAL, dst="ff02::16") / UDP())
     assert up6(six, packet) == [packet]

@@ -9,6 +9,7 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_interface
 from pathlib import Path
@@ -238,6 +239,46 @@ class TestInnerRoutes:
         ]
         routes.follow(policy(pools))
         assert [kind for kind, _ in device.take()] == ["add", "delete"]
+
+    def test_a_session_outlives_its_pool(self) -> None:
+        device = Recorder()
+        routes = InnerRoutes(device)
+        whole = "[[pools]]\nfirst = '10.0.0.0'\nlast = '10.0.0.4'\n"
+        routes.follow(policy(whole))
+        for address in ("10.0.0.1", "10.0.0.4"):
+            routes.granted(grant(address))
+        device.take()
+        routes.follow(policy("[[pools]]\nfirst = '10.0.1.0'\nlast = '10.0.1.3'\n"))
+        assert device.take() == [
+            ("add", ["10.0.1.0/30"]),
+            ("add", ["10.0.0.1/32", "10.0.0.4/32"]),
+            ("delete", ["10.0.0.0/30"]),
+        ]
+        routes.released(grant("10.0.0.1"))
+        assert device.take() == [("delete", ["10.0.0.1/32"])]
+        routes.follow(policy(whole))
+        device.take()
+        routes.released(grant("10.0.0.4"))
+        assert device.take() == [], "the pool's route went with it"
+
+    def test_networks_behind_a_user_stay_while_any_session_has_them(self) -> None:
+        device = Recorder()
+        routes = InnerRoutes(device)
+        behind = (IPv4Network("192.168.7.0/24"), IPv6Network("2001:db8:7::/64"))
+        first = replace(grant("10.9.9.9"), networks=behind)
+        second = replace(grant("10.9.9.8"), networks=behind[:1])
+        routes.granted(first)
+        routes.granted(second)
+        assert device.take() == [
+            ("add", ["10.9.9.9/32", "192.168.7.0/24", "2001:db8:7::/64"]),
+            ("add", ["10.9.9.8/32"]),
+        ]
+        routes.released(first)
+        routes.released(second)
+        assert device.take() == [
+            ("delete", ["10.9.9.9/32", "2001:db8:7::/64"]),
+            ("delete", ["10.9.9.8/32", "192.168.7.0/24"]),
+        ]
 
 
 def test_the_device_thread_tells_what_fails() -> None:
