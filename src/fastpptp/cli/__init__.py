@@ -7,6 +7,7 @@ import sys
 import click
 
 from fastpptp import __version__
+from fastpptp.cli.backup import backup, history, restore
 from fastpptp.cli.common import Commands, Environment, environment
 from fastpptp.cli.config import config
 from fastpptp.cli.dial import dial
@@ -42,6 +43,10 @@ for command in (
     version,
 ):  # fmt: skip
     cli.add_command(command)
+
+
+for command in (history, backup, restore):
+    config.add_command(command)
 
 
 def main() -> None:

@@ -8,26 +8,29 @@ import stat
 from pathlib import Path
 
 from fastpptp.errors import ConfigurationError, Problem, UnavailableError
+from fastpptp.store.files import new_file
 
 KEY_OCTETS = 32  # AES-256
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 def create_key(path: Path) -> bytes:
-    """Make a key file of mode 0600 with a new random key. An existing file is never overwritten."""
+    """Make a key file with a new random key."""
     key = secrets.token_bytes(KEY_OCTETS)
+    write_key(path, key)
+    return key
+
+
+def write_key(path: Path, key: bytes) -> None:
+    """Make a key file of mode 0600. An existing file is never overwritten: UnavailableError."""
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with new_file(path) as part:
+            part.write_text(key.hex() + "\n", encoding="ascii")
     except OSError as error:
         raise UnavailableError(
             f"key file {path}: {error.strerror}", "choose another path or its owner's account"
         ) from None
-    with os.fdopen(descriptor, "w") as file:
-        file.write(key.hex() + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    return key
 
 
 def load_key(path: Path) -> bytes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from sqlalchemy import Connection, inspect, text
 
 from fastpptp.errors import UnavailableError
@@ -19,10 +21,11 @@ def version(connection: Connection) -> str | None:
     return None if found is None else str(found)
 
 
-def migrate(connection: Connection) -> None:
+def migrate(connection: Connection, keep: Callable[[str], object] | None = None) -> None:
     """Run the migrations that are missing, in the caller's transaction.
 
-    UnavailableError for a database that a newer fastpptp has migrated.
+    `keep` is told the schema of an older store before anything is done to it. UnavailableError
+    for a database that a newer fastpptp has migrated.
     """
     at = version(connection)
     if at == HEAD:
@@ -39,6 +42,8 @@ def migrate(connection: Connection) -> None:
     try:
         if at is not None:
             ScriptDirectory.from_config(config).get_revision(at)
+            if keep is not None:
+                keep(at)
         command.upgrade(config, "head")
     except CommandError:
         raise UnavailableError(

@@ -216,11 +216,11 @@ def test_urls(place: Place, url: str, error: type[Exception], says: str) -> None
 
 
 def test_a_driver_that_is_absent(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    def absent(_url: object) -> None:
+    def absent(_url: object, **_words: object) -> None:
         raise ModuleNotFoundError(name="psycopg")
 
     create_key(place.key)
-    monkeypatch.setattr("fastpptp.store.store.create_engine", absent)
+    monkeypatch.setattr("fastpptp.store.engine.create_engine", absent)
     with pytest.raises(UnavailableError, match=r"fastpptp\[postgresql\]"):
         Store.open("postgresql+psycopg://u:secret@h/d", place.key)
 
@@ -234,14 +234,6 @@ def test_files_that_are_no_store(place: Place, store: Store, tmp_path: Path) -> 
         Store.open(f"sqlite:///{tmp_path / 'empty'}", place.key)
     with pytest.raises(UnavailableError, match="File exists"):
         Store.create(f"sqlite:///{tmp_path / 'text' / 'x.db'}", place.key)
-
-
-def test_a_locked_store(place: Place, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fastpptp.store.store.BUSY_MS", 1)
-    with place.open() as other, store.edit() as draft:
-        draft.set_base({"idle_timeout": 1})
-        with pytest.raises(UnavailableError, match="another process holds it"), other.edit():
-            pass
 
 
 def test_a_store_can_move_to_another_thread(store: Store) -> None:
