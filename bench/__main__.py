@@ -28,6 +28,7 @@ BENCHES = {
     "bench_scale": 90,
     "bench_latency": 90,
     "bench_throughput": 240,
+    "bench_store": 120,
     "bench_sessions": 600,
 }
 RESULTS = Path(__file__).parent / "results"
