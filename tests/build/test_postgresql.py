@@ -118,7 +118,7 @@ def test_edits_are_recorded_and_followed(place: Place, store: Store) -> None:
         draft.set_user("pptpuser", {"idle_timeout": 77})
     second = store.snapshot()
     assert second.revision == first.revision + 1
-    assert store.history(path="users.pptpuser", limit=1)[0].new == "77"
+    assert store.history(path="users.pptpuser", limit=1)[0].new == "77 minutes"
     with pytest.raises(KeyError), store.edit() as draft:
         raise KeyError("not ours")
     assert store.revision() == second.revision

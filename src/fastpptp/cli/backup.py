@@ -108,7 +108,7 @@ def restore(env: Environment, file: Path, key: Path | None, replace: bool) -> No
     told = tell_headend(env)
     tree = done.tree
     counts = {"users": len(tree.users), "groups": len(tree.groups), "pools": len(tree.pools)}
-    summary = ", ".join(f"{count} {what}" for what, count in counts.items())
+    summary = ", ".join(f"{what} {count}" for what, count in counts.items())
     env.answer(
         {"restored": str(file), **counts, "kept": kept, "headend": told},
         lambda: click.echo(

@@ -25,7 +25,7 @@ HOURS = "access_hours"
 
 @click.group()
 def config() -> None:
-    """The configuration as a whole: check, diff, export, import, list, set, reset."""
+    """The configuration as a whole: in and out, its history, backups, and single settings."""
 
 
 FILE = click.argument("file", type=click.Path(path_type=Path, allow_dash=True))

@@ -10,7 +10,7 @@ from types import TracebackType
 
 from sqlalchemy import Connection, Engine, insert, select, update
 
-from fastpptp.errors import ConfigurationError, Problem, UnavailableError
+from fastpptp.errors import UnavailableError
 from fastpptp.settings.check import check
 from fastpptp.settings.diff import Change, changes
 from fastpptp.settings.draft import Draft
@@ -132,23 +132,15 @@ class Store:
         return self._resolved(revision, tree)
 
     @contextmanager
-    def edit(self, author: Author | None = None, since: int | None = None) -> Iterator[Draft]:
+    def edit(self, author: Author | None = None) -> Iterator[Draft]:
         """Change the Configuration in one transaction: all that the block does, or nothing.
 
         The end of the block checks the whole; ConfigurationError there or inside it leaves the
-        store as it was, and so does a store that is no longer at the revision `since`. Other
-        writers wait meanwhile, for some seconds. `author` is this process's user if not given.
+        store as it was. Other writers wait meanwhile, for some seconds. `author` is this
+        process's user if not given.
         """
         with writing(self._engine) as connection:
             revision, before = self._read(connection)
-            if since not in (None, revision):
-                raise ConfigurationError(
-                    Problem(
-                        "store",
-                        f"was changed meanwhile (revision {since} is now {revision})",
-                        "look at it again",
-                    )
-                )
             draft = Draft(before)
             yield draft
             after = draft.finish()
@@ -267,5 +259,5 @@ def _check_key(connection: Connection, sealer: Sealer, key_file: Path) -> None:
     except ValueError:
         raise UnavailableError(
             f"key file {key_file} is not the key of this store",
-            "name the key file that `fastpptp init` made with it (key_file), or restore it",
+            "name the key file that `fastpptp init` made with it (key_file; of a backup: --key)",
         ) from None
