@@ -107,7 +107,7 @@ class LocalAuthenticator:
         if is_change(request.credential):
             reject = Reject(_ERRORS[AuthReason.PASSWORD_NOT_CHANGED])
         else:
-            reject = Reject(retry=effective.authentication_retries > 0)
+            reject = Reject(retries=effective.authentication_retries)
         return self._reject(request, handle, reason, reject, events)
 
     def _permit(
@@ -127,6 +127,7 @@ class LocalAuthenticator:
             request.name,
             request.method,
             claim,
+            _hours_end(request, user.effective),
             user.address,
             user.netmask,
         )
@@ -175,6 +176,11 @@ class LocalAuthenticator:
             domain=domain,
         )
         return Decision(reject, reason=reason, events=(rejected, *events))
+
+
+def _hours_end(request: AuthRequest, effective: Effective) -> float | None:
+    left = effective.access_hours.remaining(request.wall)
+    return None if left is None else request.now + left
 
 
 def _may_become(password: str, effective: Effective) -> bool:

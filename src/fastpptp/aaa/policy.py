@@ -57,7 +57,8 @@ class AuthRequest:
 class Identity:
     """Who logged in, and what holds for it. `name` is the name as the peer sent it.
 
-    `claim` is its login claim: give it back with LocalAuthenticator.release.
+    `claim` is its login claim: give it back with LocalAuthenticator.release. `until` is when the
+    access hours end (monotonic), None if they never do.
     """
 
     user: str
@@ -66,6 +67,7 @@ class Identity:
     name: str
     method: AuthMethod
     claim: int
+    until: float | None = None
     address: IPv4Address | None = None
     netmask: IPv4Address | None = None
 

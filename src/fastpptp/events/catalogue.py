@@ -188,6 +188,7 @@ def _ppp() -> dict[int, EventType]:
         102: EventType(WARNING, f"{gone}. Peer does not answer LCP Echo-Requests."),
         103: EventType(WARNING, f"{gone}. Link is looped back."),
         104: EventType(INFORMATION_HIGH, f"{gone}. {{reason}}."),
+        105: EventType(INFORMATION_HIGH, f"{gone}. Access Hours [{{hours}}] ended."),
         110: EventType(
             WARNING, "User [{user}] MPPE lost step with the peer and is negotiated again."
         ),

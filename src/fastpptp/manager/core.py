@@ -60,6 +60,7 @@ class Timer(Enum):
     LINK = auto()
     NO_GRE = auto()
     CONNECT_TIME = auto()
+    HOURS = auto()
     CLOSED = auto()
     VOID = auto()
 
@@ -424,6 +425,7 @@ class SessionManager:
             self._out_of_handshake(session)
         self._timers.set((Timer.LINK, session.id), session.get_timer())
         self._timers.set((Timer.CONNECT_TIME, session.id), session.connect_deadline)
+        self._timers.set((Timer.HOURS, session.id), session.hours_deadline)
         return effects
 
     def _hang_up(self, session: HeadendSession, now: float) -> list[Effect]:
@@ -454,7 +456,7 @@ class SessionManager:
         del self._sessions[session.id]
         del self._handles[session.handle]
         del self._tunnels[session.connection].sessions[session.handle & 0xFFFF]
-        for kind in (Timer.LINK, Timer.NO_GRE, Timer.CONNECT_TIME):
+        for kind in (Timer.LINK, Timer.NO_GRE, Timer.CONNECT_TIME, Timer.HOURS):
             self._timers.cancel((kind, session.id))
 
     def _keep_void(self, session: HeadendSession, now: float) -> None:
@@ -543,6 +545,10 @@ class SessionManager:
         told: list[Effect] = [session.tell("PPP", 101, minutes=minutes)]
         return told + self.terminate(session.id, TerminateCause.SESSION_TIMEOUT, now)
 
+    def _hours_timer(self, session: HeadendSession, now: float) -> list[Effect]:
+        told: list[Effect] = [session.tell("PPP", 105, hours=session.effective.access_hours.name)]
+        return told + self.terminate(session.id, TerminateCause.ACCESS_HOURS, now)
+
     def _closed_timer(self, departure: Departure, now: float) -> list[Effect]:
         """Final counters are late: account without; the Call-ID stays taken until they come."""
         return _emit(departure.account(CallCounters()))
@@ -579,6 +585,7 @@ class SessionManager:
             Timer.LINK: ("_sessions", "_link_timer"),
             Timer.NO_GRE: ("_sessions", "_no_gre_timer"),
             Timer.CONNECT_TIME: ("_sessions", "_connect_time_timer"),
+            Timer.HOURS: ("_sessions", "_hours_timer"),
             Timer.CLOSED: ("_departures", "_closed_timer"),
             Timer.VOID: ("_void", "_void_timer"),
         }

@@ -181,6 +181,13 @@ class HeadendSession(Session):
             return None
         return self.login_at + 60 * minutes
 
+    @property
+    def hours_deadline(self) -> float | None:
+        """When the Access Hours end in which the user logged in."""
+        if self.identity is None or self.state is SessionState.CLOSING:
+            return None
+        return self.identity.until
+
     def departure(self, now: float) -> Departure:
         """What accounting needs once this session is gone."""
         return Departure(

@@ -48,7 +48,6 @@ def link_config(policy: PolicySnapshot, host_name: str) -> LinkConfig:
         ipv6=system.ipv6_prefix is not None,
         offload=True,
         listen=LISTEN,
-        retries=base.authentication_retries,
         trace=decoded(policy, "PPPDECODE"),
     )
 

@@ -50,8 +50,7 @@ class LinkConfig:
     `methods`, strongest first: as authenticator, what the peer may use (none: nobody has to
     authenticate); as peer, what we are willing to use. `name` is the authenticator's name in
     challenges; `user` and `password` are the peer's, `retry_passwords` what it tries when it may
-    try again, `new_password` what it changes an expired one to. `retries` is how often an
-    authenticator lets a peer try again after a wrong password.
+    try again, `new_password` what it changes an expired one to.
     With `offload` the dataplane owns LCP echoes from LCP Opened on, else the Link sends one
     each `echo_interval` seconds (0: never) and ends after `echo_failures` without an answer.
     `request_address` is what the peer role asks for first. Time-outs in seconds: an
@@ -72,7 +71,6 @@ class LinkConfig:
     mppe: MppePolicy = MppePolicy()
     ipv6: bool = False
     request_address: IPv4Address | None = None
-    retries: int = 0
     offload: bool = False
     echo_interval: float = 30.0
     echo_failures: int = 4

@@ -442,7 +442,6 @@ class Link:
                 name=config.name,
                 rng=self._rng,
                 now=self._now,
-                retries=config.retries,
                 tokens=self._tokens,
             )
         return make_peer(

@@ -17,6 +17,7 @@ class TerminateCause(Enum):
     LOST_SERVICE = (3, "Lost-Service", "Lost Service")
     IDLE_TIMEOUT = (4, "Idle-Timeout", "Idle Timeout")
     SESSION_TIMEOUT = (5, "Session-Timeout", "Max time exceeded")
+    ACCESS_HOURS = (5, "Session-Timeout", "Access Hours ended")
     ADMIN_RESET = (6, "Admin-Reset", "Administrator Reset")
     ADMIN_REBOOT = (7, "Admin-Reboot", "Administrator Shutdown")
     PORT_ERROR = (8, "Port-Error", "Port Error")

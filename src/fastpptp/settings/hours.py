@@ -9,6 +9,7 @@ from datetime import datetime
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 WHOLE_DAY = 24 * 60
+WHOLE_WEEK = 7 * WHOLE_DAY
 ALLOWED = "days and times such as `Mon-Fri 09:00-17:00` or `Sat,Sun 00:00-24:00`"
 
 _SPAN = re.compile(r"(\S+)\s+(\d{1,2}):(\d{2})-(\d{1,2}):(\d{2})", re.ASCII)
@@ -40,6 +41,22 @@ class AccessHours:
     def allows(self, wall: datetime) -> bool:
         """Whether a login at `wall`, the local time of this machine, is within the hours."""
         return any(span.covers(wall) for span in self.spans)
+
+    def remaining(self, wall: datetime) -> float | None:
+        """Seconds from `wall` until the hours end, None when they never do; 0 outside of them."""
+        at = wall.weekday() * WHOLE_DAY + wall.hour * 60 + wall.minute
+        end = at
+        while (further := self._end_of_span(end % WHOLE_WEEK)) is not None:
+            end += further
+            if end - at >= WHOLE_WEEK:
+                return None
+        return max(0.0, 60.0 * (end - at) - wall.second - wall.microsecond / 1e6)
+
+    def _end_of_span(self, minute: int) -> int | None:
+        """How many minutes the longest span that covers this minute of the week still lasts."""
+        day, of_day = divmod(minute, WHOLE_DAY)
+        left = [s.end - of_day for s in self.spans if day in s.days and s.start <= of_day < s.end]
+        return max(left, default=None)
 
 
 NO_RESTRICTIONS = AccessHours("No Restrictions", (HoursSpan(frozenset(range(7)), 0, WHOLE_DAY),))

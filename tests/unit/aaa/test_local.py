@@ -186,7 +186,7 @@ def test_access_hours() -> None:
 def test_a_retry_is_offered_where_retries_are_on(retries: int) -> None:
     users = Users(authentication_retries=retries).add("pptpuser")
     for given in (request(password="wrong"), request("nobody")):
-        assert authenticator(users).authenticate(given).result == Reject(retry=retries > 0)
+        assert authenticator(users).authenticate(given).result == Reject(retries=retries)
 
 
 def test_the_lan_manager_response_alone_is_refused() -> None:

@@ -193,9 +193,9 @@ def test_renegotiating_ccp_shuts_the_gate_meanwhile() -> None:
 
 
 def test_retry() -> None:
-    answers = [Reject(retry=True), None]
+    answers = [Reject(retries=1), None]
     client = replace(CLIENT, password="old", retry_passwords=("cisco123",))
-    pair = Pair(replace(SERVER, retries=1), client)
+    pair = Pair(SERVER, client)
     pair.server.judge = lambda request: answers.pop(0) or judge(request)
     pair.open().until_up()
     assert pair.server.last(Authenticated) == Authenticated(V2, USER)

@@ -31,10 +31,8 @@ def rng_from(seed: int = 0) -> Callable[[int], bytes]:
     return rng
 
 
-def authenticator(method: AuthMethod, retries: int = 0, seed: int = 1) -> Any:
-    return make_authenticator(
-        method, name="headend", rng=rng_from(seed), now=0.0, retries=retries, tokens=count(1)
-    )
+def authenticator(method: AuthMethod, seed: int = 1) -> Any:
+    return make_authenticator(method, name="headend", rng=rng_from(seed), now=0.0, tokens=count(1))
 
 
 def peer(method: AuthMethod, password: str = PASSWORD, name: str = NAME, **more: Any) -> Any:

@@ -96,9 +96,9 @@ def test_a_wrong_password(method: AuthMethod) -> None:
 @every_method
 def test_a_method_that_is_not_allowed_is_told_as_a_wrong_password(method: AuthMethod) -> None:
     def refuse(ask: Ask) -> Reject:
-        return Reject(647, retry=True, not_allowed=True)
+        return Reject(647, retries=3, not_allowed=True)
 
-    wire = Wire(authenticator(method, retries=3), peer(method), refuse).run()
+    wire = Wire(authenticator(method), peer(method), refuse).run()
     plain = Wire(authenticator(method), peer(method), lambda ask: Reject()).run()
     assert wire.sent(0) == plain.sent(0)
     assert wire.ended(0) == [Failed(method, NAME, not_allowed=True)]
@@ -139,7 +139,7 @@ def test_the_peer_fails_closed_without_a_proof(message: bytes) -> None:
 )
 def test_retries(method: AuthMethod, retries: int, wrong: int, success: bool) -> None:
     client = peer(method, "wrong", retry_passwords=["wrong", PASSWORD][2 - wrong :])
-    wire = Wire(authenticator(method, retries), client, knows(retry=True)).run()
+    wire = Wire(authenticator(method), client, knows(retries=retries)).run()
     assert [type(wire.ended(who)[0]) for who in (0, 1)] == [Succeeded if success else Failed] * 2
     identifiers = [data[1] for data in wire.sent(1)]
     first = identifiers[0]
@@ -152,7 +152,7 @@ def test_retries(method: AuthMethod, retries: int, wrong: int, success: bool) ->
 
 @every_mschap
 def test_a_retry_that_the_peer_has_no_password_for(method: AuthMethod) -> None:
-    wire = Wire(authenticator(method, 1), peer(method, "wrong"), knows(retry=True)).run()
+    wire = Wire(authenticator(method), peer(method, "wrong"), knows(retries=1)).run()
     assert wire.ended(0) == []
     assert wire.ended(1) == [Failed(method, NAME)]
     # The user's time runs out.
@@ -164,8 +164,8 @@ def test_a_retry_that_the_peer_has_no_password_for(method: AuthMethod) -> None:
 
 @pytest.mark.parametrize("method", METHODS[:2])
 def test_pap_and_chap_have_no_retry(method: AuthMethod) -> None:
-    server = authenticator(method, 3)
-    wire = Wire(server, peer(method, "wrong"), knows(retry=True, error=648)).run()
+    server = authenticator(method)
+    wire = Wire(server, peer(method, "wrong"), knows(retries=1, error=648)).run()
     assert wire.ended(0) == wire.ended(1) == [Failed(method, NAME)]
 
 
@@ -228,9 +228,9 @@ def test_a_changed_password_answers_the_next_challenge(method: AuthMethod) -> No
 @every_mschap
 def test_a_change_that_is_refused_ends_it(method: AuthMethod) -> None:
     """No retry is allowed after Change Password (RFC 2433 B.1), whatever the policy says."""
-    results = iter([Reject(648), Reject(648, retry=True)])
+    results = iter([Reject(648), Reject(648, retries=1)])
     client = peer(method, new_password="new", retry_passwords=["other"])
-    wire = Wire(authenticator(method, 5), client, lambda ask: next(results)).run()
+    wire = Wire(authenticator(method), client, lambda ask: next(results)).run()
     assert wire.ended(0) == [Failed(method, NAME)]
     assert wire.ended(1) == [Failed(method, NAME, error=648)]
     assert b" R=0 " in wire.sent(0)[-1]
@@ -310,8 +310,8 @@ def test_a_repeated_credential_is_absorbed_while_the_policy_thinks(method: AuthM
 
 @every_mschap
 def test_duplicates_while_a_retry_or_a_change_is_open(method: AuthMethod) -> None:
-    for reject in (Reject(retry=True), Reject(648)):
-        server = authenticator(method, 1)
+    for reject in (Reject(retries=1), Reject(648)):
+        server = authenticator(method)
         client, ask = asked(server, method)
         (failure,) = server.complete(ask.token, reject, 0.0)
         assert server.receive(client.sent, 1.0) == [failure]
@@ -572,8 +572,8 @@ def test_a_snapshot_in_the_middle_changes_nothing(method: AuthMethod, flow: str)
         "retry": {"password": "wrong", "retry_passwords": [PASSWORD]},
         "change": {"password": PASSWORD, "new_password": "new"},
     }[flow]
-    policy = expiring("new") if flow == "change" else knows(retry=True)
-    wire = Wire(authenticator(method, 1), peer(method, **passwords), policy)
+    policy = expiring("new") if flow == "change" else knows(retries=1)
+    wire = Wire(authenticator(method), peer(method, **passwords), policy)
 
     def swap(who: int, data: bytes) -> bool:
         wire.ends = (rebuilt(wire.ends[0], {}), rebuilt(wire.ends[1], passwords))

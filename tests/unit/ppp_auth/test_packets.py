@@ -122,9 +122,7 @@ def test_lcp_values() -> None:
 
 def test_eap_has_no_scheme() -> None:
     with pytest.raises(LocalProtocolError):
-        make_authenticator(
-            AuthMethod.EAP, name="", rng=rng_from(), now=0.0, retries=0, tokens=iter(())
-        )
+        make_authenticator(AuthMethod.EAP, name="", rng=rng_from(), now=0.0, tokens=iter(()))
     assert all(method in SCHEMES or method is AuthMethod.PAP for method in METHODS)
 
 

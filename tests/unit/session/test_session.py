@@ -206,7 +206,7 @@ def test_keys_fall_with_lcp() -> None:
 
 def test_every_end_of_a_link_has_a_cause() -> None:
     assert set(CAUSE_OF_END) == set(LinkEnd)
-    assert len({cause.radius for cause in TerminateCause}) == len(TerminateCause)
+    assert len({cause.text for cause in TerminateCause}) == len(TerminateCause)
     assert TerminateCause.IDLE_TIMEOUT.label == "Idle-Timeout"
 
 

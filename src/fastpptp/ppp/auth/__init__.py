@@ -1,6 +1,6 @@
 """Authentication protocols, sans-IO, both roles: PAP, CHAP, MS-CHAPv1 and MS-CHAPv2.
 
-    authenticator = make_authenticator(method, name="headend", rng=rng, now=now, retries=0,
+    authenticator = make_authenticator(method, name="headend", rng=rng, now=now,
                                        tokens=tokens)
     steps = authenticator.start(now)
 
@@ -70,16 +70,15 @@ def make_authenticator(
     name: str,
     rng: Random,
     now: float,
-    retries: int,
     tokens: Iterator[int],
 ) -> PapAuthenticator | ChapAuthenticator:
-    """The authenticator's end. `retries` bounds how often MS-CHAP may let a peer try again.
+    """The authenticator's end.
 
     The time that the policy takes to answer an Ask is the caller's to bound.
     """
     if method is AuthMethod.PAP:
-        return PapAuthenticator(name, rng, tokens, retries)
-    return ChapAuthenticator(scheme_of(method), name, rng, tokens, retries)
+        return PapAuthenticator(name, rng, tokens)
+    return ChapAuthenticator(scheme_of(method), name, rng, tokens)
 
 
 def make_peer(
@@ -123,7 +122,7 @@ def restore_auth(
     method, name = AuthMethod(snapshot["method"]), snapshot["name"]
     endpoint: AuthEndpoint
     if snapshot["authenticator"]:
-        endpoint = make_authenticator(method, name=name, rng=rng, now=0.0, retries=0, tokens=tokens)
+        endpoint = make_authenticator(method, name=name, rng=rng, now=0.0, tokens=tokens)
     else:
         endpoint = make_peer(
             method,

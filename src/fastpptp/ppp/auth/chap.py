@@ -35,9 +35,8 @@ class ChapAuthenticator(Authenticator):
         name: str,
         rng: Callable[[int], bytes],
         tokens: Iterator[int],
-        retries: int,
     ) -> None:
-        super().__init__(name, rng, tokens, retries)
+        super().__init__(name, rng, tokens)
         self.scheme = scheme
         self.method = scheme.method
         self.coded = scheme.coded
@@ -78,7 +77,7 @@ class ChapAuthenticator(Authenticator):
         return [self._send(ChapCode.CHALLENGE, value + packets.octets_of(self.name)[0])]
 
     def _allow_retry(self, now: float, reject: Reject) -> list[AuthStep]:
-        self.retries -= 1
+        self.retried += 1
         self._wait(now + PROMPT)
         self.challenge = self.rng(self.scheme.challenge_octets)
         return [self._failure(reject, retry=True)]

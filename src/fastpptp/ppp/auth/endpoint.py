@@ -118,17 +118,15 @@ class Authenticator(Endpoint):
     """The role of the headend. `name` is our own; `peer_name` what the peer says it is."""
 
     TABLE = AUTHENTICATOR
-    FIELDS = (*Endpoint.FIELDS, "peer_name", "token", "retries")
+    FIELDS = (*Endpoint.FIELDS, "peer_name", "token", "retried")
 
     # Whether a Failure may allow a retry or a change of the password (MS-CHAP).
     coded: bool = False
 
-    def __init__(
-        self, name: str, rng: Callable[[int], bytes], tokens: Iterator[int], retries: int
-    ) -> None:
+    def __init__(self, name: str, rng: Callable[[int], bytes], tokens: Iterator[int]) -> None:
         super().__init__(name, rng)
         self.tokens = tokens
-        self.retries = retries
+        self.retried = 0
         self.peer_name = ""
         self.token: int | None = None
 
@@ -148,7 +146,7 @@ class Authenticator(Endpoint):
             return Input.REJECT
         if result.error == PASSWORD_EXPIRED and self.coded:
             return Input.PASSWORD_EXPIRED
-        if result.retry and self.coded and self.retries > 0:
+        if self.coded and self.retried < result.retries:
             return Input.RETRY
         return Input.REJECT
 

@@ -116,13 +116,14 @@ class Accept:
 class Reject:
     """Keep the peer out. `error` is the MS-CHAP error code (691, 646, 647, 648, 649, 709).
 
-    With `retry` a new challenge follows and the peer may try again. `not_allowed`
-    makes the end AUTHENTICATION_NOT_ALLOWED: the method lies outside the user's set.
+    `retries` is how often this peer may try again in all: while it has tried less often, a new
+    challenge follows (MS-CHAP). `not_allowed` makes the end AUTHENTICATION_NOT_ALLOWED: the
+    method lies outside the user's set.
     """
 
     error: int = 691
     message: bytes = b""
-    retry: bool = False
+    retries: int = 0
     not_allowed: bool = False
 
 
