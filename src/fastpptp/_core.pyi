@@ -203,11 +203,14 @@ def set_cpu_level(level: str) -> None:
     ValueError: the CPU has not got it. For tests; the setting is the process's.
     """
 
-def mppe_widths() -> dict[str, list[int]]:
-    """How many streams are run at once where 1, 2, ... 32 are waiting, for each kind of work."""
+def mppe_shapes() -> list[str]:
+    """The kernels that run here and their widths, such as "streams-4" (dataplane/rc4.pxi)."""
 
-def set_mppe_width(width: int) -> None:
-    """Run groups of this many streams only, until set_cpu_level(). For tests."""
+def mppe_plan() -> dict[str, list[str]]:
+    """The shape that is taken first where 1, 2, ... 32 streams wait, for each kind of work."""
+
+def set_mppe_shape(name: str) -> None:
+    """Run groups of this shape only, until set_cpu_level(). For tests."""
 
 def rc4_crypt_octets(key: bytes, data: bytes) -> bytes:
     """RC4 of one text under a key of 8 or 16 octets. For tests."""

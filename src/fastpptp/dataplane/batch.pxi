@@ -36,6 +36,7 @@ MPPE_STATE = np.dtype([
 assert MPPE_STATE.itemsize == sizeof(mppe_state)
 
 CPU_LEVELS = ("portable", "sse", "avx2", "avx512")
+KERNELS = {RC4_PORTABLE: "portable", RC4_STREAMS: "streams", RC4_LANES: "lanes"}
 
 
 def cpu_level() -> str:
@@ -62,17 +63,23 @@ def set_cpu_level(str level not None):
     mppe_engine_free(engine)
 
 
-def mppe_widths():
-    return {name: [plan[kind][n] for n in range(1, PLAN_STREAMS + 1)]
+cdef shape_name(int k):
+    return f"{KERNELS[SHAPE[k].kernel]}-{SHAPE[k].width}"
+
+
+def mppe_shapes():
+    return [shape_name(k) for k in range(SHAPES) if plan_allows(PLAN_STEP, SHAPE[k])]
+
+
+def mppe_plan():
+    return {name: [shape_name(plan[kind][n]) for n in range(1, PLAN_STREAMS + 1)]
             for kind, name in enumerate(("step", "fresh-short", "fresh-long", "tables-short", "tables-long"))}
 
 
-def set_mppe_width(int width):
-    """For tests: groups of this width only, until set_cpu_level()."""
-    allowed = [WIDTH[w] for w in range(WIDTHS) if plan_allows(PLAN_STEP, WIDTH[w])]
-    if width not in allowed:
-        raise ValueError(f"groups here have {allowed} streams, not {width}")
-    plan_force(width)
+def set_mppe_shape(str name not None):
+    if name not in mppe_shapes():
+        raise ValueError(f"groups here have one of the shapes {mppe_shapes()}, not {name!r}")
+    plan_force([shape_name(k) for k in range(SHAPES)].index(name))
 
 
 def mppe_states(start_keys, int bits, bint stateless):

@@ -45,9 +45,8 @@ cdef struct mppe_chain:
 # The workspace of one worker. Nothing in it outlives a call but what is there to be reused.
 cdef struct mppe_engine:
     rc4_space space
-    rc4_group group[2]           # packets
-    rc4_group step[2]            # digests on their way to keys
-    uint8_t digest[MPPE_LANES][16]
+    rc4_group group[2]
+    uint8_t digest[MPPE_LANES][16]   # on their way to keys
     uint8_t keys[MPPE_LANES][32]
     mppe_ring ring[AHEAD_RINGS]
     uint8_t spare[64]            # what idle lanes point at
@@ -77,9 +76,6 @@ cdef mppe_engine *mppe_engine_new() noexcept nogil:
     for q in range(2):
         for lane in range(16):
             lane_idle(engine, &engine.group[q], lane)
-            engine.step[q].source[lane] = engine.digest[16 * q + lane]
-            engine.step[q].target[lane] = engine.digest[16 * q + lane]
-            engine.step[q].length[lane] = 16
     if not plan_ready:
         plan_measure(engine)
     return engine
@@ -94,29 +90,47 @@ cdef void mppe_engine_free(mppe_engine *engine) noexcept nogil:
 
 # Chains.
 
-cdef void group_step(mppe_engine *engine, mppe_walk **walk, int count, int width) noexcept nogil:
-    """One key change of each walk (RFC 3078 7.3): the new key is the digest encrypted under itself."""
+cdef void walks_digest(mppe_engine *engine, mppe_walk **walk, int count) noexcept nogil:
+    """The digests of each walk's keys (RFC 3079 3.4)."""
     cdef uint32_t wide = 0
-    cdef int lane
-    for lane in range(count):
-        memcpy(engine.keys[lane], walk[lane].keys, 32)
-        wide |= <uint32_t> (walk[lane].key_length == 16) << lane
-    for lane in range(0, count, 16):
-        sha1_keys_batch(engine.keys[lane], wide >> lane, min(16, count - lane), engine.digest[lane])
-    for lane in range(count):
-        repeat_key(engine.step[lane // 16].key[lane % 16], engine.digest[lane], walk[lane].key_length)
-    rc4_crypt_fresh(&engine.space, engine.step, width)
-    for lane in range(count):
-        memcpy(walk[lane].keys + 16, engine.digest[lane], walk[lane].key_length)
-        fix_strength(walk[lane].keys + 16, walk[lane].salt_length)
+    cdef int n
+    for n in range(count):
+        memcpy(engine.keys[n], walk[n].keys, 32)
+        wide |= <uint32_t> (walk[n].key_length == 16) << n
+    for n in range(0, count, 16):
+        sha1_keys_batch(engine.keys[n], wide >> n, min(16, count - n), engine.digest[n])
+
+
+cdef void digests_crypt(mppe_engine *engine, mppe_walk **walk, int count) noexcept nogil:
+    """Each digest encrypted under itself (RFC 3078 7.3)."""
+    cdef rc4_group *g
+    cdef rc4_shape shape
+    cdef int n = 0, lane
+    while n < count:
+        shape = plan_shape(PLAN_STEP, count - n)
+        for lane in range(shape.width):
+            g = &engine.group[lane // 16]
+            if n == count:
+                lane_idle(engine, g, lane % 16)
+                continue
+            repeat_key(g.key[lane % 16], engine.digest[n], walk[n].key_length)
+            g.source[lane % 16] = engine.digest[n]
+            g.target[lane % 16] = engine.digest[n]
+            g.length[lane % 16] = 16
+            n += 1
+        rc4_crypt_fresh(&engine.space, engine.group, shape)
 
 
 cdef void walks_step(mppe_engine *engine, mppe_walk **walk, uint32_t count) noexcept nogil:
-    cdef uint32_t width, taken
+    """One key change of each walk."""
+    cdef uint32_t taken, n
     while count:
-        width = plan_width(PLAN_STEP, count)
-        taken = min(width, count)
-        group_step(engine, walk, taken, width)
+        taken = min(count, <uint32_t> MPPE_LANES)
+        walks_digest(engine, walk, taken)
+        digests_crypt(engine, walk, taken)
+        for n in range(taken):
+            memcpy(walk[n].keys + 16, engine.digest[n], walk[n].key_length)
+            fix_strength(walk[n].keys + 16, walk[n].salt_length)
         walk += taken
         count -= taken
 
@@ -281,26 +295,27 @@ cdef inline void lane_keep(rc4_group *g, int lane, mppe_state *state, uint32_t l
 
 
 cdef void group_crypt(
-    mppe_engine *engine, mppe_job *jobs, const uint16_t *which, int lanes, int width
+    mppe_engine *engine, mppe_job *jobs, const uint16_t *which, int lanes, rc4_shape shape
 ) noexcept nogil:
     """The packets `which`, all fresh or all of one round."""
     cdef rc4_group *g = engine.group
     cdef int lane
     for lane in range(lanes):
         lane_fill(engine, &g[lane // 16], lane % 16, &jobs[which[lane]], which[lane])
-    for lane in range(lanes, width):
+    for lane in range(lanes, shape.width):
         lane_idle(engine, &g[lane // 16], lane % 16)
     if engine.round[which[0]] == 0:
-        rc4_crypt_fresh(&engine.space, g, width)
+        rc4_crypt_fresh(&engine.space, g, shape)
         return
-    rc4_crypt_tables(&engine.space, g, width)
+    rc4_crypt_tables(&engine.space, g, shape)
     for lane in range(lanes):
         lane_keep(g, lane, jobs[which[lane]].state, jobs[which[lane]].length)
 
 
 cdef void groups_crypt(mppe_engine *engine, mppe_job *jobs, uint32_t count) noexcept nogil:
     """The window's packets, which stand in order: fresh ones, then round after round."""
-    cdef uint32_t p = 0, end, lanes, width
+    cdef uint32_t p = 0, end, lanes
+    cdef rc4_shape shape
     cdef int plan
     while p < count:
         end = p
@@ -309,9 +324,9 @@ cdef void groups_crypt(mppe_engine *engine, mppe_job *jobs, uint32_t count) noex
         while p < end:
             plan = PLAN_TABLES if engine.round[engine.order[p]] else PLAN_FRESH
             plan += jobs[engine.order[p]].length > PLAN_SHORT
-            width = plan_width(plan, end - p)
-            lanes = min(width, end - p)
-            group_crypt(engine, jobs, engine.order + p, lanes, width)
+            shape = plan_shape(plan, end - p)
+            lanes = min(<uint32_t> shape.width, end - p)
+            group_crypt(engine, jobs, engine.order + p, lanes, shape)
             p += lanes
 
 

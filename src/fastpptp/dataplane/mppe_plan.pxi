@@ -1,6 +1,6 @@
-# Which width (rc4.pxi) suits how many streams: measured on this CPU, when the first engine is made.
+# Which shape (rc4.pxi) suits how many streams: measured on this CPU, when the first engine is made.
 #
-# The time that each width takes for a full group is measured for each kind of work; from these the
+# The time that each shape takes for a full group is measured for each kind of work; from these the
 # cheapest way to cut n streams into groups follows.
 from libc.math cimport INFINITY
 
@@ -20,20 +20,35 @@ cdef enum:
     PLANS = 5
     PLAN_SHORT = 256             # octets
     PLAN_STREAMS = 32
-    PLAN_REPEATS = 7
-    WIDTHS = 6
+    PLAN_REPEATS = 15
+    SHAPES = 10
 
-cdef int *WIDTH = [1, 2, 3, 8, 16, 32]
-cdef uint8_t plan[PLANS][PLAN_STREAMS + 1]   # the width to take first, for so many streams
+cdef int *PLAN_LENGTH = [16, 64, 1024, 64, 1024]
+cdef rc4_shape[SHAPES] SHAPE
+SHAPE[:] = [
+    rc4_shape(RC4_PORTABLE, 1),
+    rc4_shape(RC4_PORTABLE, 2),
+    rc4_shape(RC4_PORTABLE, 3),
+    rc4_shape(RC4_STREAMS, 1),
+    rc4_shape(RC4_STREAMS, 2),
+    rc4_shape(RC4_STREAMS, 3),
+    rc4_shape(RC4_STREAMS, 4),
+    rc4_shape(RC4_LANES, 8),
+    rc4_shape(RC4_LANES, 16),
+    rc4_shape(RC4_LANES, 32),
+]
+cdef uint8_t plan[PLANS][PLAN_STREAMS + 1]   # the shape to take first, for so many streams
 cdef bint plan_ready = False
 
 
-cdef inline uint32_t plan_width(int kind, uint32_t streams) noexcept nogil:
-    return plan[kind][min(streams, <uint32_t> PLAN_STREAMS)]
+cdef inline rc4_shape plan_shape(int kind, uint32_t streams) noexcept nogil:
+    return SHAPE[plan[kind][min(streams, <uint32_t> PLAN_STREAMS)]]
 
 
-cdef bint plan_allows(int kind, int width) noexcept nogil:
-    return width < 8 or (cpu.avx512 and (width < 32 or kind < PLAN_TABLES))
+cdef bint plan_allows(int kind, rc4_shape shape) noexcept nogil:
+    if shape.kernel == RC4_LANES:
+        return cpu.avx512 and (shape.width < 32 or kind < PLAN_TABLES)
+    return shape.kernel == RC4_PORTABLE or (RC4_X86 and cpu.avx2)
 
 
 cdef double plan_seconds() noexcept nogil:
@@ -42,64 +57,65 @@ cdef double plan_seconds() noexcept nogil:
     return now.tv_sec + 1e-9 * now.tv_nsec
 
 
-cdef void plan_run(mppe_engine *engine, int kind, int width) noexcept nogil:
-    if kind == PLAN_STEP:
-        sha1_keys_batch(engine.keys[0], 0xFFFF, min(width, 16), engine.digest[0])
-        if width == 32:
-            sha1_keys_batch(engine.keys[16], 0xFFFF, 16, engine.digest[16])
-        rc4_crypt_fresh(&engine.space, engine.step, width)
-    elif kind < PLAN_TABLES:
-        rc4_crypt_fresh(&engine.space, engine.group, width)
-    else:
-        rc4_crypt_tables(&engine.space, engine.group, width)
-
-
-cdef double plan_time(mppe_engine *engine, int kind, int width) noexcept nogil:
-    """The least time of a few runs."""
-    cdef double best = INFINITY, start
-    cdef int n
+cdef double plan_time(mppe_engine *engine, int kind, rc4_shape shape) noexcept nogil:
+    """The median of a few runs: how long one takes is a matter of luck with the keys, each has others."""
+    cdef double time[PLAN_REPEATS]
+    cdef double start, taken
+    cdef int n, k, lane
     for n in range(PLAN_REPEATS):
+        for lane in range(shape.width):
+            engine.group[lane // 16].key[lane % 16][0] += 1
         start = plan_seconds()
-        plan_run(engine, kind, width)
-        best = min(best, plan_seconds() - start)
-    return best
+        if kind < PLAN_TABLES:
+            rc4_crypt_fresh(&engine.space, engine.group, shape)
+        else:
+            rc4_crypt_tables(&engine.space, engine.group, shape)
+        taken = plan_seconds() - start
+        k = n
+        while k and time[k - 1] > taken:
+            time[k] = time[k - 1]
+            k -= 1
+        time[k] = taken
+    return time[PLAN_REPEATS // 2]
 
 
 cdef void plan_cut(int kind, const double *cost) noexcept nogil:
     """The cheapest cut of n streams: the best first group, and the cheapest cut of what it leaves."""
     cdef double best[PLAN_STREAMS + 1]
     cdef double total
-    cdef int n, w
+    cdef int n, k
     best[0] = 0
     for n in range(1, PLAN_STREAMS + 1):
         best[n] = INFINITY
-        for w in range(WIDTHS):
-            total = cost[w] + best[max(0, n - WIDTH[w])]
+        for k in range(SHAPES):
+            total = cost[k] + best[max(0, n - SHAPE[k].width)]
             if total <= best[n] * 1.001:     # between equals the widest goes first: it takes the longest
                 best[n] = min(total, best[n])
-                plan[kind][n] = <uint8_t> WIDTH[w]
+                plan[kind][n] = <uint8_t> k
 
 
 cdef void plan_measure(mppe_engine *engine) noexcept nogil:
     """A few milliseconds. The engine must be idle; its lanes are lent a text and tables."""
     cdef uint8_t text[1024]
     cdef uint8_t table[16][RC4_LONE]
-    cdef double cost[WIDTHS]
-    cdef int kind, w, lane
+    cdef double cost[SHAPES]
+    cdef int kind, k, lane
+    cdef rc4_group *g
     global plan_ready
     memset(text, 0, sizeof(text))
     for lane in range(16):
-        memset(engine.keys[lane], 16 * lane + 1, 32)
+        memset(engine.group[1].key[lane], 16 * lane + 1, 16)
         memset(engine.group[0].key[lane], 8 * lane + 3, 16)
         rc4_schedule(table[lane], engine.group[0].key[lane])
     for kind in range(PLANS):
         for lane in range(32):
-            engine.group[lane // 16].length[lane % 16] = 64 if kind in (PLAN_FRESH, PLAN_TABLES) else 1024
-            engine.group[lane // 16].source[lane % 16] = text
-            engine.group[lane // 16].target[lane % 16] = text
-            engine.group[lane // 16].table[lane % 16] = table[lane % 16]
-        for w in range(WIDTHS):
-            cost[w] = plan_time(engine, kind, WIDTH[w]) if plan_allows(kind, WIDTH[w]) else INFINITY
+            g = &engine.group[lane // 16]
+            g.length[lane % 16] = PLAN_LENGTH[kind]
+            g.source[lane % 16] = text
+            g.target[lane % 16] = text
+            g.table[lane % 16] = table[lane % 16]
+        for k in range(SHAPES):
+            cost[k] = plan_time(engine, kind, SHAPE[k]) if plan_allows(kind, SHAPE[k]) else INFINITY
         plan_cut(kind, cost)
     for lane in range(32):
         lane_idle(engine, &engine.group[lane // 16], lane % 16)
@@ -112,11 +128,11 @@ cdef void plan_forget() noexcept nogil:
     plan_ready = False
 
 
-cdef void plan_force(int width) noexcept nogil:
-    """Groups of this width only."""
+cdef void plan_force(int k) noexcept nogil:
+    """Groups of this shape only."""
     global plan_ready
     cdef int kind, n
     for kind in range(PLANS):
         for n in range(PLAN_STREAMS + 1):
-            plan[kind][n] = <uint8_t> (16 if width == 32 and kind >= PLAN_TABLES else width)
+            plan[kind][n] = <uint8_t> (k - 1 if SHAPE[k].width == 32 and kind >= PLAN_TABLES else k)
     plan_ready = True

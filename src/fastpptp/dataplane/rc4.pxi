@@ -1,15 +1,18 @@
 # RC4 (the cipher of RFC 3078) for a group of streams at once.
 #
 # One stream is a chain of dependent loads, which leaves most of the core idle. So packets are
-# taken in groups and their streams advance side by side: 32, 16 or 8 as lanes of AVX-512 vectors
-# (rc4_lanes.h), 3 or 2 in one scalar loop, and a lone stream with look-ahead. All of them take
-# the same rc4_group, so that whoever fills one need not know which kernel runs it:
+# taken in groups and their streams advance side by side, in one of these shapes (kernel, width):
+#
+#     RC4_LANES      32, 16 or 8 streams as lanes of AVX-512 vectors (rc4_lanes.h)
+#     RC4_STREAMS    4 to 1 in general registers, for x86-64 (rc4_x86.h)
+#     RC4_PORTABLE   3 or 2 in one loop, a lone one with look-ahead: this file, the others' portable twin
+#
+# All of them take the same rc4_group, so that whoever fills one need not know what runs it:
 #
 #     fresh streams:       group.key, .source, .target, .length;        rc4_crypt_fresh()
 #     streams in progress: group.table, rotation and j from the state;  rc4_crypt_tables()
 #
-# The scalar kernels here are the portable twin of the lanes. Which width suits how many streams
-# is measured (mppe_plan.pxi), not guessed.
+# Which shape suits how many streams is measured (mppe_plan.pxi), not guessed.
 from libc.string cimport memcmp, memcpy, memset
 
 
@@ -36,6 +39,24 @@ cdef extern from "rc4_avx512.h" nogil:
     void rc4_x8_save(rc4_matrix *m, const rc4_group *g)
 
 
+cdef extern from "rc4_x86.h" nogil:
+    bint RC4_X86                 # compiled in
+    enum: RC4_BLOCK
+    enum: RC4_WIDEST
+    ctypedef struct rc4_stream:
+        uint32_t *table
+        const uint8_t *source
+        uint8_t *target
+        uint32_t length
+        uint32_t i
+        uint32_t j
+        uint32_t lane
+    void rc4_x86_blocks(rc4_stream *s, int streams, uint32_t blocks)
+    void rc4_x86_schedules(uint32_t (*table)[256], const uint8_t (*key)[16], int streams)
+    void rc4_x86_widen(const uint8_t *table, uint32_t *wide)
+    void rc4_x86_narrow(const uint32_t *wide, uint8_t *table)
+
+
 cdef extern from "<endian.h>" nogil:
     uint64_t htole64(uint64_t x)
 
@@ -57,21 +78,22 @@ cdef enum:
     RC4_LONE = 258               # a table, and what look-ahead may load past its end
 
 
-# A stream in work: the next step is at index i.
-cdef struct rc4_stream:
-    uint32_t *table
-    const uint8_t *source
-    uint8_t *target
-    uint32_t length
-    uint32_t i
-    uint32_t j
-    uint32_t lane
+cdef enum rc4_kernel:
+    RC4_PORTABLE
+    RC4_STREAMS
+    RC4_LANES
+
+
+# How a group is run: this many streams at a time.
+cdef struct rc4_shape:
+    rc4_kernel kernel
+    int width
 
 
 # What two groups run on.
 cdef struct rc4_space:
     rc4_matrix matrix[2]
-    uint32_t table[3][256]
+    uint32_t table[RC4_WIDEST][256]
     uint8_t lone[RC4_LONE]
 
 
@@ -161,16 +183,16 @@ cdef void rc4_octets(
     pj[0] = j
 
 
-cdef inline uint32_t rc4_head(uint32_t i, uint32_t length) noexcept nogil:
-    """Octets to take one by one first, so that no eight crosses the table's end."""
-    return min(-i & 7, length) if i + length > 256 else 0
+cdef inline uint32_t rc4_head(uint32_t i, uint32_t length, uint32_t block) noexcept nogil:
+    """Octets to take one by one first, so that no block crosses the table's end."""
+    return min(-i & (block - 1), length) if i + length > 256 else 0
 
 
 cdef void rc4_crypt(
     rc4_cell *table, uint32_t *i, uint32_t *j, const uint8_t *source, uint8_t *target, uint32_t length
 ) noexcept nogil:
     """One stream. i is the next step's."""
-    cdef uint32_t head = rc4_head(i[0], length), eights = (length - head) // 8, done = head + 8 * eights
+    cdef uint32_t head = rc4_head(i[0], length, 8), eights = (length - head) // 8, done = head + 8 * eights
     rc4_octets(table, i, j, source, target, head)
     if eights:
         j[0] = rc4_crypt_ahead(table, i[0], j[0], source + head, target + head, eights)
@@ -203,7 +225,8 @@ cdef void rc4_schedule(uint8_t *table, const uint8_t *key) noexcept nogil:
         rc4_keyed_ahead(table, i + 7, key[k + 7], &j, &now, &then)
 
 
-# Two or three streams in one loop. Plain steps, since the streams fill each other's gaps.
+# Two or three streams in one loop. Plain steps, since the streams fill each other's gaps. The portable twin
+# of rc4_x86.h, and what the two share.
 
 cdef inline void rc4_steps(rc4_stream *s, const int streams, uint32_t k, uint64_t *word) noexcept nogil:
     """Step k of a row of eight, of each stream."""
@@ -241,16 +264,28 @@ cdef inline void rc4_eights(rc4_stream *from_, const int streams, uint32_t eight
         from_[lane].length -= 8 * eights
 
 
+cdef void rc4_blocks(rc4_stream *s, int streams, rc4_kernel kernel, uint32_t blocks) noexcept nogil:
+    """`blocks` times RC4_BLOCK octets of each stream, of which none crosses its table's end."""
+    cdef uint32_t eights = blocks * (RC4_BLOCK // 8)
+    if kernel == RC4_STREAMS:
+        rc4_x86_blocks(s, streams, blocks)
+    elif streams == 3:
+        rc4_eights(s, 3, eights)
+    else:
+        rc4_eights(s, 2, eights)
+
+
 cdef inline void rc4_finish(rc4_stream *s, rc4_group *g) noexcept nogil:
-    rc4_crypt(s.table, &s.i, &s.j, s.source, s.target, s.length)
+    if s.length:
+        rc4_crypt(s.table, &s.i, &s.j, s.source, s.target, s.length)
     g.j[s.lane] = ROW * s.j - g.rotation[s.lane]
 
 
 cdef int rc4_retire(rc4_stream *s, int streams, rc4_group *g) noexcept nogil:
-    """Finish the streams with less than eight octets to go; returns how many are left."""
+    """Finish the streams with less than a block to go; returns how many are left."""
     cdef int lane, kept = 0
     for lane in range(streams):
-        if s[lane].length < 8:
+        if s[lane].length < RC4_BLOCK:
             rc4_finish(&s[lane], g)
         else:
             s[kept] = s[lane]
@@ -265,30 +300,33 @@ cdef void rc4_lone_crypt(uint8_t *table, rc4_group *g) noexcept nogil:
     g.j[0] = ROW * j - g.rotation[0]
 
 
-cdef void rc4_scalar_crypt(rc4_space *space, rc4_group *g, int streams) noexcept nogil:
-    """The streams of two or three lanes, whose tables are in space.table."""
-    cdef rc4_stream s[3]
-    cdef uint32_t head, eights
-    cdef int lane
+cdef void rc4_stream_start(rc4_stream *s, uint32_t *table, rc4_group *g, uint32_t lane) noexcept nogil:
+    cdef uint32_t head
+    s.lane = lane
+    s.table = table
+    s.i = g.rotation[lane] // ROW
+    s.j = ((g.j[lane] + g.rotation[lane]) // ROW) & 255
+    head = rc4_head(s.i, g.length[lane], RC4_BLOCK)
+    if head:
+        rc4_octets(s.table, &s.i, &s.j, g.source[lane], g.target[lane], head)
+    s.source = g.source[lane] + head
+    s.target = g.target[lane] + head
+    s.length = g.length[lane] - head
+
+
+cdef void rc4_streams_crypt(rc4_space *space, rc4_group *g, rc4_shape shape) noexcept nogil:
+    """The streams of the first lanes, whose tables are in space.table."""
+    cdef rc4_stream s[RC4_WIDEST]
+    cdef uint32_t length
+    cdef int lane, streams = shape.width, least = 1 if shape.kernel == RC4_STREAMS else 2
     for lane in range(streams):
-        s[lane].lane = lane
-        s[lane].table = space.table[lane]
-        s[lane].i = g.rotation[lane] // ROW
-        s[lane].j = ((g.j[lane] + g.rotation[lane]) // ROW) & 255
-        head = rc4_head(s[lane].i, g.length[lane])
-        rc4_octets(s[lane].table, &s[lane].i, &s[lane].j, g.source[lane], g.target[lane], head)
-        s[lane].source = g.source[lane] + head
-        s[lane].target = g.target[lane] + head
-        s[lane].length = g.length[lane] - head
+        rc4_stream_start(&s[lane], space.table[lane], g, lane)
     streams = rc4_retire(s, streams, g)
-    while streams > 1:
-        eights = s[0].length // 8
+    while streams >= least:
+        length = s[0].length
         for lane in range(1, streams):
-            eights = min(eights, s[lane].length // 8)
-        if streams == 3:
-            rc4_eights(s, 3, eights)
-        else:
-            rc4_eights(s, 2, eights)
+            length = min(length, s[lane].length)
+        rc4_blocks(s, streams, shape.kernel, length // RC4_BLOCK)
         streams = rc4_retire(s, streams, g)
     if streams:
         rc4_finish(&s[0], g)

@@ -136,13 +136,13 @@ cdef void sha1_keys(const uint8_t *keys, int key_length, uint8_t *digest) noexce
 
 cdef void sha1_keys_batch(const uint8_t *keys, uint32_t wide, int count, uint8_t *digest) noexcept nogil:
     """Up to 16 jobs, with room for 16 in both arrays; the bits of `wide` say whose keys have 16 octets."""
-    cdef int lane
+    cdef int lane = 0
     if cpu.avx512 and count > 2:
         sha1_x16_keys(keys, wide, digest)
-    elif cpu.avx2 and count > 3:
-        sha1_x8_keys(keys, wide, digest)
-        if count > 8:
-            sha1_x8_keys(keys + 8 * 32, wide >> 8, digest + 8 * 16)
-    else:
-        for lane in range(count):
-            sha1_keys(keys + 32 * lane, 16 if wide >> lane & 1 else 8, digest + 16 * lane)
+        return
+    while cpu.avx2 and count - lane > 3:
+        sha1_x8_keys(keys + 32 * lane, wide >> lane, digest + 16 * lane)
+        lane += 8
+    while lane < count:
+        sha1_keys(keys + 32 * lane, 16 if wide >> lane & 1 else 8, digest + 16 * lane)
+        lane += 1

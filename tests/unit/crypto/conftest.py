@@ -21,7 +21,7 @@ def levels() -> list[str]:
     return list(core.CPU_LEVELS[: core.CPU_LEVELS.index(core.cpu_level()) + 1])
 
 
-def widths() -> list[int]:
-    """How many streams a group may have here."""
+def shapes() -> list[str]:
+    """The kernels that run here, each with the number of streams in a group."""
     core.set_cpu_level("auto")
-    return [1, 2, 3, 8, 16, 32] if core.cpu_level() == "avx512" else [1, 2, 3]
+    return list(core.mppe_shapes())

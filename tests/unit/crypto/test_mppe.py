@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from .conftest import core, levels, widths
+from .conftest import core, levels, shapes
 from .reference import Reference, references, start_keys
 
 Array = np.ndarray[Any, Any]
@@ -65,9 +65,9 @@ def test_any_mix_at_every_level(level: str) -> None:
         mixed.random_batch(count, 400)
 
 
-@pytest.mark.parametrize("width", widths())
-def test_any_mix_in_every_width(width: int) -> None:
-    core.set_mppe_width(width)
+@pytest.mark.parametrize("shape", shapes())
+def test_any_mix_in_every_shape(shape: str) -> None:
+    core.set_mppe_shape(shape)
     mixed = Mixed(6)
     for count in (1, 7, 40, 600):
         mixed.random_batch(count, 300)
@@ -126,22 +126,27 @@ def test_nothing_to_do() -> None:
 def test_groups_are_cut_by_measurement() -> None:
     for level in levels():
         core.set_cpu_level(level)
-        for widths_taken in core.mppe_widths().values():
-            assert len(widths_taken) == 32
-            assert set(widths_taken) <= {1, 2, 3, 8, 16, 32}
-            if level != "avx512":
-                assert max(widths_taken) <= 3
+        for taken in core.mppe_plan().values():
+            assert len(taken) == 32
+            assert set(taken) <= set(core.mppe_shapes())
 
 
-def test_levels_and_widths_that_are_not_there() -> None:
+def test_a_level_has_the_kernels_that_it_can_run() -> None:
+    kernels = {"portable": "portable", "sse": "portable", "avx2": "streams", "avx512": "lanes"}
+    for level in levels():
+        core.set_cpu_level(level)
+        assert core.mppe_shapes()[-1].startswith(kernels[level])
+
+
+def test_levels_and_shapes_that_are_not_there() -> None:
     with pytest.raises(ValueError, match="neon"):
         core.set_cpu_level("neon")
-    with pytest.raises(ValueError, match="5"):
-        core.set_mppe_width(5)
+    with pytest.raises(ValueError, match="streams-5"):
+        core.set_mppe_shape("streams-5")
     core.set_cpu_level("portable")
     assert core.cpu_level() == "portable"
-    with pytest.raises(ValueError, match="16"):
-        core.set_mppe_width(16)
+    with pytest.raises(ValueError, match="lanes-16"):
+        core.set_mppe_shape("lanes-16")
 
 
 def idle(mixed: Mixed) -> int:

@@ -1,4 +1,4 @@
-"""RC4 in groups of every width, against pycryptodome, octet by octet."""
+"""RC4 in groups of every shape, against pycryptodome, octet by octet."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from Crypto.Cipher import ARC4
 
-from .conftest import core, widths
+from .conftest import core, shapes
 from .reference import references, start_keys
 
 MODES = [pytest.param(True, id="stateless"), pytest.param(False, id="stateful")]
@@ -21,12 +21,12 @@ def test_one_stream_at_all_lengths(key_length: int) -> None:
         assert core.rc4_crypt_octets(key, data[:length]) == stream[:length]
 
 
-@pytest.mark.parametrize("width", widths())
+@pytest.mark.parametrize("shape", shapes())
 @pytest.mark.parametrize("stateless", MODES)
 @pytest.mark.parametrize("bits", [40, 128])
-def test_every_length_in_every_width(width: int, stateless: bool, bits: int) -> None:
-    core.set_mppe_width(width)
-    rng = np.random.default_rng(width)
+def test_every_length_in_every_shape(shape: str, stateless: bool, bits: int) -> None:
+    core.set_mppe_shape(shape)
+    rng = np.random.default_rng(bits)
     keys = start_keys(rng, 32, bits)
     states = core.mppe_states(keys, bits, stateless)
     sessions = references(keys, bits, stateless)
@@ -43,10 +43,10 @@ def test_every_length_in_every_width(width: int, stateless: bool, bits: int) -> 
         assert not out[k, :2].any()
 
 
-@pytest.mark.parametrize("width", widths())
-def test_tables_at_rest_stand_at_any_i(width: int) -> None:
+@pytest.mark.parametrize("shape", shapes())
+def test_tables_at_rest_stand_at_any_i(shape: str) -> None:
     """Stateful streams that have come differently far go on side by side."""
-    core.set_mppe_width(width)
+    core.set_mppe_shape(shape)
     rng = np.random.default_rng(3)
     keys = start_keys(rng, 256, 128)
     states = core.mppe_states(keys, 128, False)
@@ -64,10 +64,10 @@ def test_tables_at_rest_stand_at_any_i(width: int) -> None:
     assert np.array_equal(states["i"], (index + 300).astype(np.uint8))
 
 
-@pytest.mark.parametrize("width", widths())
+@pytest.mark.parametrize("shape", shapes())
 @pytest.mark.parametrize("stateless", MODES)
-def test_buffers_at_odd_addresses(width: int, stateless: bool) -> None:
-    core.set_mppe_width(width)
+def test_buffers_at_odd_addresses(shape: str, stateless: bool) -> None:
+    core.set_mppe_shape(shape)
     rng = np.random.default_rng(4)
     keys = start_keys(rng, 40, 128)
     index = np.arange(40, dtype=np.uint32)
