@@ -75,6 +75,10 @@ bench: $(CORE) $(TOOLS) ## measure; writes bench/results/
 	@ci/packages bench
 	@$(PY) -m bench $(BENCH)
 
+.PHONY: docs
+docs: $(CORE) ## docs/settings.md, made from the declarations
+	@$(PY) -m fastpptp.settings.reference docs/settings.md
+
 .PHONY: clean
 clean: ## remove what was built
 	rm -rf $(VENV) build dist src/fastpptp/_core.c src/fastpptp/*.so src/*.egg-info

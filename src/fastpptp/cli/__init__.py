@@ -15,7 +15,7 @@ from fastpptp.cli.doctor import doctor
 from fastpptp.cli.groups import base_group, group
 from fastpptp.cli.hours import hours
 from fastpptp.cli.pools import pool
-from fastpptp.cli.sections import assignment, event_class, event_general, pptp, system
+from fastpptp.cli.sections import SECTIONS, event_class
 from fastpptp.cli.serve import init, serve
 from fastpptp.cli.sessions import events, logout, reload, session, sessions, statistics
 from fastpptp.cli.users import user
@@ -38,9 +38,8 @@ def version(env: Environment) -> None:
 
 
 for command in (
-    init, serve, pptp, base_group, group, user, pool, assignment, hours, system, event_general,
-    event_class, config, sessions, session, logout, events, statistics, reload, dial, doctor,
-    version,
+    init, serve, *SECTIONS, event_class, pool, hours, base_group, group, user, config, sessions,
+    session, logout, events, statistics, reload, dial, doctor, version,
 ):  # fmt: skip
     cli.add_command(command)
 

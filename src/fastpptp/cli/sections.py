@@ -13,33 +13,30 @@ from fastpptp.events.catalogue import CLASSES
 from fastpptp.settings import attributes
 
 
-def _noun(command: str, section: str) -> click.Group:
+def _noun(section: str) -> click.Group:
     """`show` and `set` for a section."""
     screen, declared = attributes.SCREENS[section], attributes.SECTIONS[section]
-    noun = click.Group(command, help=f"{screen}: show, set.")
+    noun = click.Group(screen.command, help=f"{screen.title}: show, set.")
 
-    @noun.command(help=f"Show {screen}: every setting, set here or default.")
+    @noun.command(help=f"Show {screen.title}: every setting, set here or default.")
     @environment
     def show(env: Environment) -> None:
-        show_values(env, screen, declared, set_here(tree_of(env).section(section)))
+        show_values(env, screen.title, declared, set_here(tree_of(env).section(section)))
 
-    @noun.command("set", help=f"Change {screen}.")
+    @noun.command("set", help=f"Change {screen.title}.")
     @RESET
     @attribute_options(declared)
     @editing
     def set_(edit: Editor, reset: tuple[str, ...], **values: Any) -> None:
         edit(
             lambda draft: draft.set_section(section, given(values), names(reset)),
-            f"{command} changed.",
+            f"{screen.title} changed.",
         )
 
     return noun
 
 
-pptp = _noun("pptp", "pptp")
-system = _noun("system", "system")
-assignment = _noun("assignment", "assignment")
-event_general = _noun("event-general", "events")
+SECTIONS = tuple(map(_noun, attributes.SCREENS))
 
 CLASS = click.argument("name", metavar="CLASS", type=click.Choice(list(CLASSES)))
 

@@ -74,6 +74,14 @@ class Attribute:
         return "--" + self.name.replace("_", "-")
 
 
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """A section's noun on the command line, and the product's name for its screen."""
+
+    command: str
+    title: str
+
+
 ALL_LEVELS = frozenset(Level)
 NOT_USER = frozenset({Level.BASE, Level.GROUP})
 GROUP_ONLY = frozenset({Level.GROUP})
@@ -95,9 +103,9 @@ PPTP = (
               Integer(1, 86_400, unit="s"), 5, touches=Touches.NOW,
               help="a control connection with no session is closed after it"),
     Attribute("packet_window_size", "Packet Window Size", Integer(0, 32, unit="packets"), 16,
-              help="the receive window that is advertised", note="RFC 2637 section 4.3"),
+              help="the receive window that is advertised", note="RFC 2637 section 4.2"),
     Attribute("limit_transmit_to_window", "Limit Transmit to Window", Flag(), False,
-              help="obey the peer's receive window when sending", note="RFC 2637 section 4.3"),
+              help="obey the peer's receive window when sending", note="RFC 2637 section 4.2"),
     Attribute("max_tunnels", "Max. Tunnels", Integer(0, 65_535, zero="unlimited"), 0,
               touches=Touches.NOW, help="further control connections are refused",
               note="RFC 2637 section 2.2: result 2, error 4"),
@@ -111,7 +119,7 @@ PPTP = (
     Attribute("acknowledgement_delay", "Acknowledgement Delay",
               Integer(50, 5000, unit="ms", zero="at once"), 500,
               help="how long an acknowledgement waits for data to ride on",
-              note="RFC 2637 section 4.1"),
+              note="RFC 2637 section 4.2.5"),
     Attribute("acknowledgement_timeout", "Acknowledgement Timeout", Integer(1, 10, unit="s"), 3,
               help="after it an unacknowledged window re-opens", note="RFC 2637 section 4.4"),
 )  # fmt: skip
@@ -311,12 +319,14 @@ SECTIONS: Mapping[str, Mapping[str, Attribute]] = MappingProxyType(
         "events": named(EVENTS),
     }
 )
-SCREENS: Mapping[str, str] = MappingProxyType(
+SCREENS: Mapping[str, Screen] = MappingProxyType(
     {
-        "pptp": "Configuration | System | Tunneling Protocols | PPTP",
-        "system": "Configuration | System: what is the same for all sessions",
-        "assignment": "Configuration | System | Address Management | Assignment",
-        "events": "Configuration | System | Events | General",
+        "pptp": Screen("pptp", "Configuration | System | Tunneling Protocols | PPTP"),
+        "system": Screen("system", "Configuration | System: what is the same for all sessions"),
+        "assignment": Screen(
+            "assignment", "Configuration | System | Address Management | Assignment"
+        ),
+        "events": Screen("event-general", "Configuration | System | Events | General"),
     }
 )
 EVENT_CLASS_ATTRIBUTES = named(EVENT_CLASS)
