@@ -119,7 +119,7 @@ def _selection(body: Mapping[str, Any]) -> Callable[[SessionView], bool]:
         case {"session": int(number), **rest} if not rest:
             return lambda view: view.id == number
         case {"user": str(user), **rest} if not rest:
-            return lambda view: view.user == user
+            return lambda view: user in (view.user, view.account)
         case {"group": str(group), **rest} if not rest:
             return lambda view: (view.group or "") == group
         case {"all": True, **rest} if not rest:

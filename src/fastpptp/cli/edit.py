@@ -5,7 +5,7 @@ The options for attributes come from their declarations (settings/attributes.py)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from functools import wraps
 from typing import Any, TypeVar
@@ -36,11 +36,15 @@ class Editor:
     dry_run: bool = False
 
     def __call__(
-        self, change: Callable[[Draft], object], done: str, *, logout: Sequence[str] = ()
+        self,
+        change: Callable[[Draft], object],
+        done: str,
+        *,
+        logout: Mapping[str, str] | None = None,
     ) -> None:
         """Make `change` and say so: the store first, then the headend, if one runs.
 
-        `logout` are users whose sessions end then.
+        `logout` is whose sessions end then: a `user` or a `group`.
         """
         if self.dry_run:
             show_changes(self.env, preview(self.env, change))
@@ -49,9 +53,11 @@ class Editor:
             with store.edit() as draft:
                 change(draft)
             made, revision = draft.changes, store.revision()
-        self._told(made, revision, done, logout)
+        self._tell(made, revision, done, logout)
 
-    def _told(self, made: list[Change], revision: int, done: str, logout: Sequence[str]) -> None:
+    def _tell(
+        self, made: list[Change], revision: int, done: str, logout: Mapping[str, str] | None
+    ) -> None:
         touches, told = latest(made), tell_headend(self.env)
         data = {
             "changed": done,
@@ -62,8 +68,7 @@ class Editor:
         }
         said = f"{done} {_effect(touches, told)}"
         if logout and told != NOT_RUNNING:
-            ended = [one for user in logout for one in self.env.headend().logout(user=user)]
-            data["logged_out"] = ended
+            ended = data["logged_out"] = self.env.headend().logout(**logout)
             said += f" Sessions ended: {len(ended)}."
         self.env.answer(data, lambda: click.echo(said))
 
@@ -173,6 +178,11 @@ def given(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def inherit_option(what: str) -> Callable[[F], F]:
     return click.option("--inherit", multiple=True, metavar="NAME", help=what)
+
+
+def logout_option(otherwise: str) -> Callable[[F], F]:
+    about = f"End its sessions; without it {otherwise}."
+    return click.option("--logout", is_flag=True, help=about)
 
 
 RESET = click.option(

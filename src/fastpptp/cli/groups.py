@@ -14,6 +14,7 @@ from fastpptp.cli.edit import (
     editing,
     given,
     inherit_option,
+    logout_option,
     names,
 )
 from fastpptp.cli.passwords import NewPassword, password_options
@@ -50,16 +51,22 @@ def add(edit: Editor, name: str, secret: NewPassword, **values: Any) -> None:
 @group.command("set")
 @NAME
 @inherit_option("Take this from the base group again. Repeatable.")
+@logout_option("a change holds from their next ones")
 @password_options(ask=False)
 @IDENTITY
 @OWN
 @editing
 def set_(
-    edit: Editor, name: str, inherit: tuple[str, ...], secret: NewPassword, **values: Any,
+    edit: Editor, name: str, inherit: tuple[str, ...], logout: bool, secret: NewPassword,
+    **values: Any,
 ) -> None:  # fmt: skip
     """Change the group NAME."""
     wanted = given(values) | secret.values
-    edit(lambda draft: draft.set_group(name, wanted, names(inherit)), f"Group {name} changed.")
+    edit(
+        lambda draft: draft.set_group(name, wanted, names(inherit)),
+        f"Group {name} changed.",
+        logout={"group": name} if logout else None,
+    )
     secret.tell(edit)
 
 

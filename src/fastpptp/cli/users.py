@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import click
@@ -14,6 +13,7 @@ from fastpptp.cli.edit import (
     editing,
     given,
     inherit_option,
+    logout_option,
     names,
 )
 from fastpptp.cli.passwords import NewPassword, password_options
@@ -27,10 +27,6 @@ from fastpptp.settings.writing import write_user
 NAME = click.argument("name")
 OWN = attribute_options(attributes.at(Level.USER))
 IDENTITY = attribute_options(attributes.IDENTITY[Level.USER])
-
-
-def _logout(otherwise: str) -> Callable[..., Any]:
-    return click.option("--logout", is_flag=True, help=f"End its sessions; else {otherwise}.")
 
 
 @click.group()
@@ -54,7 +50,7 @@ def add(edit: Editor, name: str, secret: NewPassword, **values: Any) -> None:
 @user.command("set")
 @NAME
 @inherit_option("Take this from the group again (group: from none). Repeatable.")
-@_logout("a change holds from the next one")
+@logout_option("a change holds from the next one")
 @password_options(ask=False)
 @IDENTITY
 @OWN
@@ -68,7 +64,7 @@ def set_(
     edit(
         lambda draft: draft.set_user(name, wanted, names(inherit)),
         f"User {name} changed.",
-        logout=[name] if logout else (),
+        logout={"user": name} if logout else None,
     )
     secret.tell(edit)
 
@@ -87,27 +83,27 @@ def copy(edit: Editor, name: str, new: str, secret: NewPassword) -> None:
 @user.command()
 @NAME
 @click.argument("new")
-@_logout("they go on under the old name")
+@logout_option("they go on under the old name")
 @editing
 def rename(edit: Editor, name: str, new: str, logout: bool) -> None:
     """Call the user NAME NEW."""
     edit(
         lambda draft: draft.rename_user(name, new),
         f"User {name} is {new} now.",
-        logout=[name] if logout else (),
+        logout={"user": name} if logout else None,
     )
 
 
 @user.command()
 @NAME
-@_logout("they go on until they end by themselves")
+@logout_option("they go on until they end by themselves")
 @editing
 def delete(edit: Editor, name: str, logout: bool) -> None:
     """Delete the user NAME."""
     edit(
         lambda draft: draft.delete_user(name),
         f"User {name} deleted.",
-        logout=[name] if logout else (),
+        logout={"user": name} if logout else None,
     )
 
 

@@ -242,15 +242,19 @@ class SessionManager:
         return effects
 
     def update(self, policy: PolicySnapshot, now: float) -> list[Effect]:
-        """Follow another policy: what it forbids ends, the rest holds from the next session."""
+        """Follow another policy: what touches sessions now, the rest with the next session.
+
+        Whoever may no longer log in keeps the session until somebody ends it.
+        """
         self._follow(policy)
         if not policy.pptp.enabled:
             return self._close_all(TerminateCause.ADMIN_RESET, now)
-        effects: list[Effect] = []
-        for session in list(self._sessions.values()):
-            if session.account is not None and policy.user(session.account) is None:
-                effects += self.terminate(session.id, TerminateCause.ADMIN_RESET, now)
-        return effects
+        for tunnel in self._tunnels.values():
+            tunnel.control.trace = self._control_config.trace
+            self._mind_idle(tunnel)
+            for session in tunnel.sessions.values():
+                session.link.trace = self._link_config.trace
+        return []
 
     def shutdown(self, now: float) -> list[Effect]:
         """Tell every peer, and let no one in any more. `idle` turns true when all have answered."""
@@ -299,7 +303,8 @@ class SessionManager:
         tunnel.info = event.peer
         self._admission.half_open.remove(tunnel.peer)
         self._statistics.tunnel_started()
-        self._mind_idle(tunnel, now)
+        tunnel.idle_since = now
+        self._mind_idle(tunnel)
         return [Emit(occur("PPTP", 47, peer=tunnel.peer))]
 
     def _control_ended(
@@ -449,7 +454,9 @@ class SessionManager:
         self._timers.set((Timer.CLOSED, session.handle), now + CLOSED_WAIT)
         effects += session.detach()
         effects.append(Emit(session.closed()))
-        self._mind_idle(self._tunnels[session.connection], now)
+        tunnel = self._tunnels[session.connection]
+        tunnel.idle_since = now
+        self._mind_idle(tunnel)
         return effects
 
     def _forget(self, session: HeadendSession) -> None:
@@ -475,10 +482,10 @@ class SessionManager:
             session.gre_seen = True
             self._timers.cancel((Timer.NO_GRE, session.id))
 
-    def _mind_idle(self, tunnel: Tunnel, now: float) -> None:
+    def _mind_idle(self, tunnel: Tunnel) -> None:
         """Maximum Tunnel Idle Time runs while an established tunnel has no session."""
         if tunnel.established and not tunnel.sessions and not tunnel.stopping:
-            deadline = now + self._policy.pptp.maximum_tunnel_idle_time
+            deadline = tunnel.idle_since + self._policy.pptp.maximum_tunnel_idle_time
             self._timers.set((Timer.TUNNEL_IDLE, tunnel.connection), deadline)
 
     def _stop(self, tunnel: Tunnel, now: float) -> list[Effect]:

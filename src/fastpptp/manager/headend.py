@@ -222,6 +222,7 @@ class HeadendSession(Session):
             handle=self.handle,
             state=self.state,
             user=self.user,
+            account=self.account,
             group=self.group,
             peer=self.peer,
             client_type=self.client_type,

@@ -55,6 +55,8 @@ class Tunnel:
     info: PeerInfo | None = None
     refusal: Occurrence | None = None
     stopping: bool = False
+    # Since when it has no session.
+    idle_since: float = 0.0
     lost: int = 0
 
     @property

@@ -133,6 +133,7 @@ class Link:
         "_tokens",
         "config",
         "phase",
+        "trace",
     )
 
     VERSION: ClassVar[int] = 1
@@ -152,6 +153,8 @@ class Link:
 
     def __init__(self, config: LinkConfig, *, rng: Callable[[int], bytes], now: float) -> None:
         self.config = config
+        # May change at any time.
+        self.trace = config.trace
         self.phase = Phase.DEAD
         self._rng = rng
         self._now = now
@@ -320,7 +323,7 @@ class Link:
             self._lcp.send_protocol_reject(protocol, information)
 
     def _trace(self, sent: bool, protocol: int, information: bytes) -> None:
-        if self.config.trace:
+        if self.trace:
             self._events.append(FrameTrace(sent, describe(protocol, information)))
 
     def _send(self, protocol: int, information: bytes) -> None:

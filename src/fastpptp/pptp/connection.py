@@ -86,6 +86,8 @@ class ControlConnection:
         """The addresses are those of the TCP connection; they decide a collision (3.1.3)."""
         self.role = role
         self.config = config
+        # May change at any time.
+        self.trace = config.trace
         self.local_address = local_address
         self.peer_address = peer_address
         self.state = ControlState.IDLE
@@ -394,13 +396,13 @@ class ControlConnection:
     def _read(self, now: float) -> None:
         while not self.closed and (message := self._reader.next()) is not None:
             self._last_received = now
-            if self.config.trace:
+            if self.trace:
                 self._events.append(MessageTrace(False, describe(message)))
             self._input(self._judge(message), now, message)
 
     def _send(self, message: Message) -> None:
         self._output += encode(message)
-        if self.config.trace:
+        if self.trace:
             self._events.append(MessageTrace(True, describe(message)))
 
     def _take(self) -> list[ControlEvent]:

@@ -40,16 +40,18 @@ class Encryption:
 class SessionView:
     """A session as the administrator sees it.
 
+    `user` is the name as the peer sent it, `account` the user that logged in by it, None before.
     `assigned_by` is the method that found the address, `networks` are behind the peer,
     `client_type` is what the peer calls its maker. Times are monotonic seconds, None while there
-    is no login. The counters are in the
-    dataplane's stats, in the row of `local_call_id`, while `handle` lives.
+    is no login. The counters are in the dataplane's stats, in the row of `local_call_id`, while
+    `handle` lives.
     """
 
     id: int
     handle: int
     state: SessionState
     user: str
+    account: str | None
     group: str | None
     peer: IPv4Address
     client_type: str

@@ -9,6 +9,7 @@ import stat
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from fastpptp.cli import cli
 from fastpptp.errors import ConfigurationError, Problem, UnavailableError
 from fastpptp.settings import profiles
 from fastpptp.store import Store
-from tests.unit.server.support import Rig, running, until
+from tests.unit.server.support import Rig, link_config, running, until
 
 
 class Served:
@@ -239,6 +240,40 @@ def test_the_command_line_pokes_the_headend(tmp_path: Path) -> None:
         await made.cli("config", "set", "pptp.max_tunnels", "6")
         code, said = await made.cli("config", "set", "pptp.max_tunnels", "7")
         assert said == "pptp.max_tunnels is set. The running headend refused: x: is wrong\n"
+
+    run(tmp_path, test)
+
+
+@pytest.mark.parametrize(
+    ("words", "name", "ends"),
+    [
+        (("user", "delete", "pptpuser", "--logout"), "pptpuser", True),
+        (("user", "delete", "pptpuser"), "pptpuser", False),
+        (("user", "set", "pptpuser", "--simultaneous-logins", "0", "--logout"), "pptpuser", True),
+        (("user", "set", "pptpuser", "--simultaneous-logins", "0"), "pptpuser", False),
+        (("user", "rename", "pptpuser", "x", "--logout"), "CORP\\pptpuser", True),
+        (("group", "set", "pptpgroup", "--simultaneous-logins", "0", "--logout"), "pptpuser", True),
+        (("group", "set", "pptpgroup", "--idle-timeout", "0"), "pptpuser", False),
+    ],
+)
+def test_an_edit_ends_sessions_when_it_is_asked_to(
+    tmp_path: Path, words: tuple[str, ...], name: str, ends: bool
+) -> None:
+    async def test(made: Served) -> None:
+        tree = profiles.default()
+        tree = replace(tree, base={**tree.base, "strip_realm": True})
+        made.rig.policies.append(tree)
+        await made.rig.headend.reload()
+        client = await made.rig.dial_up(link_config(name))
+        assert (await made.cli("init"))[0] == 0
+        made.rig.policies.append(tree)
+        code, said = await made.cli(*words, "--json")
+        assert code == 0, said
+        assert json.loads(said).get("logged_out") == ([1] if ends else None)
+        if ends:
+            await until(lambda: client.client.calls[0].ended is not None)
+        else:
+            assert client.client.calls[0].is_up
 
     run(tmp_path, test)
 

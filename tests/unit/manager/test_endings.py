@@ -164,17 +164,6 @@ def test_switching_pptp_off_ends_every_session() -> None:
     assert_clean(memory)
 
 
-def test_a_deleted_user_is_logged_out_and_others_stay() -> None:
-    memory, _ = up()
-    memory.carry_out(memory.manager.update(policy(idle_timeout=5), memory.clock()))
-    memory.run(10)
-    assert only_session(memory).state is SessionState.UP
-    memory.carry_out(memory.manager.update(policy(users={}), memory.clock()))
-    memory.run(30)
-    assert reason(memory) == "Administrator Reset"
-    assert_clean(memory)
-
-
 @pytest.mark.parametrize("late", [1.0, 60.0])
 def test_final_counters_come_late(late: float) -> None:
     """Accounting waits for them, but not for ever; the Call-ID waits as long as it takes."""

@@ -130,12 +130,31 @@ def test_reload_follows_the_store() -> None:
     async def test() -> None:
         async with running() as rig:
             await rig.dial_up()
-            base = profiles.default()
-            rig.policies.append(replace(base, users={}))
+            rig.policies.append(replace(profiles.default(), users={}))
             assert await rig.headend.reload() == 7
-            await until(lambda: one(rig) == 0)
-            assert "CONFIG/101" in rig.texts()
             assert "revision 7" in rig.event("CONFIG", 101).text()
+            await rig.dial()
+            await until(lambda: "AUTH/5" in rig.texts())
+            assert "User was not found" in rig.event("AUTH", 5).text()
+            assert one(rig) == 2
+
+    run(test)
+
+
+def test_the_event_log_and_the_machine_follow_at_once() -> None:
+    async def test() -> None:
+        async with running() as rig:
+            said = len(rig.device.said)
+            sections = {
+                "events": {"log": "1-9", "capacity": 100, "syslog_format": "Cisco IOS Compatible"},
+                "system": {"server_address": "10.99.0.1"},
+            }
+            rig.policies.append(replace(profiles.default(), sections=sections))
+            await rig.headend.reload()
+            assert rig.headend.log.policy.capacity == 100
+            assert rig.headend.log.wants("PPTPDBG", 100)
+            assert rig.headend.policy.syslog_format == "Cisco IOS Compatible"
+            await until(lambda: ("address", ["10.99.0.1"]) in rig.device.said[said:])
 
     run(test)
 
