@@ -15,6 +15,7 @@ from fastpptp.cli.edit import Editor, editing, preview, print_changes, show_chan
 from fastpptp.errors import ConfigurationError, FastpptpError, Problem
 from fastpptp.settings import attributes, toml
 from fastpptp.settings.attributes import Attribute, Level
+from fastpptp.settings.check import check as judge
 from fastpptp.settings.draft import Draft
 from fastpptp.settings.tree import Configuration
 
@@ -35,8 +36,9 @@ FILE = click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
 @FILE
 @environment
 def check(env: Environment, file: Path) -> None:
-    """Check FILE (TOML, - is standard input) as `import` would; nothing is changed."""
-    tree = _loaded(file)
+    """Check FILE (TOML, - is standard input), every password as a new one; nothing is changed."""
+    tree = _read(file)
+    judge(tree)
     data = {"users": len(tree.users), "groups": len(tree.groups), "pools": len(tree.pools)}
     env.answer(data, lambda: click.echo(f"{file} is a valid configuration."))
 
@@ -46,7 +48,7 @@ def check(env: Environment, file: Path) -> None:
 @environment
 def diff(env: Environment, file: Path) -> None:
     """Show what importing FILE would change, and from when each change holds."""
-    tree = _loaded(file)
+    tree = _read(file)
     show_changes(env, preview(env, lambda draft: draft.replace(tree)))
 
 
@@ -59,7 +61,7 @@ def import_(edit: Editor, file: Path, yes: bool) -> None:
 
     What would change is shown first, and confirmed.
     """
-    tree = _loaded(file)
+    tree = _read(file)
     seen = None if yes or edit.dry_run else _confirmed(edit, tree, file)
     edit(lambda draft: _import(draft, tree, seen), f"{file} imported.")
 
@@ -83,10 +85,10 @@ def _import(draft: Draft, tree: Configuration, seen: Configuration | None) -> No
     draft.replace(tree)
 
 
-def _loaded(file: Path) -> Configuration:
+def _read(file: Path) -> Configuration:
     if str(file) == "-":
-        return toml.loads(sys.stdin.read(), "standard input")
-    return toml.loads(read_text(file), str(file))
+        return toml.parsed(sys.stdin.read(), "standard input")
+    return toml.parsed(read_text(file), str(file))
 
 
 @config.command()

@@ -75,7 +75,7 @@ def set_(
 @password_options(ask=True)
 @editing
 def copy(edit: Editor, name: str, new: str, secret: NewPassword) -> None:
-    """Add the user NEW, like NAME but for password and IP Address."""
+    """Add the user NEW, like NAME but for password, addresses and networks."""
     edit(lambda draft: draft.copy_user(name, new, secret.values), f"User {new} added.")
     secret.tell(edit)
 

@@ -23,6 +23,8 @@ from fastpptp.settings.writing import write_group, write_pool, write_user
 
 T = TypeVar("T")
 
+UNSHARED = ("password", "ip_address", "subnet_mask", "static_routes")
+
 
 class Draft:
     """Edits of one Configuration. Each raises ConfigurationError for a name or value it refuses."""
@@ -87,9 +89,9 @@ class Draft:
         del self._users[name]
 
     def copy_user(self, name: str, new: str, values: Mapping[str, object]) -> None:
-        """A new user like `name`; its password and IP Address are its own."""
+        """A new user like `name`, but for what no two users can share."""
         raw = write_user(known(f"users.{name}", name, self._users))
-        self.add_user(new, {**_without_own(raw, Level.USER), **values})
+        self.add_user(new, {**_without(raw, UNSHARED, _names(Level.USER), ""), **values})
 
     def rename_user(self, name: str, new: str) -> None:
         self._users = _renamed("users", self._users, name, new)
@@ -271,12 +273,6 @@ def _without(
     unknown = [name for name in names if name not in declared]
     _refuse([unknown_key(f"{where}.{name}", name, declared) for name in unknown])
     return {name: value for name, value in own.items() if name not in names}
-
-
-def _without_own(raw: Mapping[str, Any], level: Level) -> dict[str, Any]:
-    """An entry without what no two can share; a user's group is not its own."""
-    own = attributes.IDENTITY[level].keys() - {"group"}
-    return {name: value for name, value in raw.items() if name not in own}
 
 
 def _renamed(table: str, entries: Mapping[str, T], name: str, new: str) -> dict[str, T]:

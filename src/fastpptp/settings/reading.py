@@ -60,10 +60,9 @@ class Reader:
             )
             for name, declared in attributes.SECTIONS.items()
         }
-        base = attributes.at(Level.BASE)
         return Configuration(
             sections={name: values for name, values in sections.items() if values},
-            base=self.values(self._table(raw, "base_group", ""), base, "base_group"),
+            base=self.inherited(self._table(raw, "base_group", ""), Level.BASE, "base_group"),
             groups=self._each(raw, "groups", self.group),
             users=self._each(raw, "users", self.user),
             pools=self._pools(raw.get("pools", [])),

@@ -20,9 +20,14 @@ def loads(text: str, source: str = "configuration", before: Configuration = EMPT
     Raises ConfigurationError: a syntax error with line and column, else every wrong value with
     its key path and every rule that is broken.
     """
-    tree = read_tree(parse_toml(text, source))
+    tree = parsed(text, source)
     check(tree, before)
     return tree
+
+
+def parsed(text: str, source: str = "configuration") -> Configuration:
+    """As loads(), but whether the parts fit together is not asked."""
+    return read_tree(parse_toml(text, source))
 
 
 def dumps(tree: Configuration) -> str:

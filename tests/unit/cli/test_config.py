@@ -50,6 +50,74 @@ def test_a_wrong_file_changes_nothing(
     assert installed.done("config", "export") == before
 
 
+@pytest.fixture
+def changed(installed: Installation, tmp_path: Path) -> Path:
+    """A file that changes a limit and a password."""
+    file = tmp_path / "new.toml"
+    text = installed.done("config", "export").replace("cisco123", "another12")
+    file.write_text(f"{text}\n[pptp]\nmax_tunnels = 7\n")
+    return file
+
+
+CHANGES = (
+    "pptp.max_tunnels: 0 (unlimited), default -> 7  (now)\n"
+    "users.pptpuser.password: ******** -> ********  (next session)\n"
+)
+
+
+class TestImport:
+    def test_changes_are_shown_and_confirmed(self, installed: Installation, changed: Path) -> None:
+        assert installed.done("config", "diff", str(changed)) == CHANGES
+        assert installed.done("config", "import", str(changed), "--dry-run") == CHANGES
+        said = installed.done("config", "import", str(changed), stdin="y\n")
+        assert said.startswith(f"{CHANGES}Import {changed}? [y/N]: y\n")
+        assert said.endswith(f"{changed} imported. No headend is running.\n")
+        assert installed.json("pptp", "show")["max_tunnels"] == {"value": 7, "source": "set"}
+        assert installed.done("config", "diff", str(changed)) == "Nothing would change.\n"
+
+    def test_no_is_no(self, installed: Installation, changed: Path) -> None:
+        before = installed.done("config", "export")
+        for answer in ("n\n", "\n", ""):
+            assert installed.run("config", "import", str(changed), stdin=answer).exit_code == 1
+        assert installed.done("config", "export") == before
+
+    def test_where_nobody_can_be_asked(self, installed: Installation, changed: Path) -> None:
+        for words in ((str(changed), "--json"), ("-",)):
+            said = installed.failed(2, "config", "import", *words, stdin=changed.read_text())
+            assert "then use --yes" in said
+        assert installed.json("config", "import", str(changed), "--yes")["changes"] == [
+            {
+                "path": "pptp.max_tunnels", "old": "0 (unlimited), default", "new": "7",
+                "touches": "now",
+            },
+            {
+                "path": "users.pptpuser.password", "old": "********", "new": "********",
+                "touches": "next session",
+            },
+        ]  # fmt: skip
+
+    def test_what_was_changed_meanwhile_is_not_lost(
+        self, installed: Installation, changed: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def somebody_else(text: str, **words: object) -> None:
+            installed.done("user", "add", "alice", "--password", "secret12")
+
+        monkeypatch.setattr("click.confirm", somebody_else)
+        assert installed.failed(1, "config", "import", str(changed)) == (
+            "fastpptp: the configuration was changed meanwhile: look at the changes again\n"
+        )
+        assert len(installed.json("user", "list")) == 2
+
+    def test_passwords_that_stand_are_not_judged_anew(
+        self, installed: Installation, tmp_path: Path
+    ) -> None:
+        file = tmp_path / "old.toml"
+        installed.done("base-group", "set", "--minimum-password-length", "20")
+        file.write_text(installed.done("config", "export"))
+        installed.done("config", "import", str(file), "--yes")
+        assert "the password has 8 characters" in installed.failed(4, "config", "check", str(file))
+
+
 def test_errors_in_json(installed: Installation) -> None:
     said = json.loads(installed.failed(4, "config", "set", "pptp.max_tunels", "1", "--json"))
     assert said["problems"] == [
