@@ -108,7 +108,7 @@ class Headend:
         """Replace its whole configuration."""
         path = self.state / "wanted.toml"
         path.write_text(text)
-        self.cli("config", "import", str(path))
+        self.cli("config", "import", str(path), "--yes")
 
     def sessions(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.json("sessions")

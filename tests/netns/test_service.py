@@ -106,6 +106,27 @@ def test_addresses_and_name_servers(site: Site) -> None:
     assert site.said("--address", "172.16.50.50", user="bob")["address"] == "172.16.50.50"
 
 
+def test_what_an_edit_touches_is_done(site: Site) -> None:
+    """It says so, and a running headend does it: at once, to whom it is asked, or from the next."""
+    headend = site.headend
+    site.stay()
+    assert headend.cli("user", "set", "alice", "--idle-timeout", "5") == (
+        "User alice changed. It holds from the next session.\n"
+    )
+    headend.cli("user", "set", "alice", "--simultaneous-logins", "0")
+    assert [row["user"] for row in headend.sessions()] == ["alice"]
+    said = headend.cli("user", "delete", "alice", "--logout")
+    assert said == "User alice deleted. It holds from the next session. Sessions ended: 1.\n"
+    headend.wait_for_sessions(0)
+    assert site.dial().returncode != 0
+    site.stay(user="bob")
+    assert headend.json("pptp", "set", "--enabled", "no")["takes_effect"] == "now"
+    headend.wait_for_sessions(0)
+    assert site.dial(user="bob").returncode != 0
+    headend.cli("pptp", "set", "--reset", "enabled")
+    assert site.dial(user="bob").returncode == 0
+
+
 def test_ipv6_with_a_prefix_and_advertisements(site: Site) -> None:
     site.headend.host.address("lo", "2001:db8:8::1/128")
     ping = "ping -n -c 3 -i 0.2 -W 2 2001:db8:8::1"

@@ -16,7 +16,11 @@ from fastpptp.settings import attributes
 def _noun(section: str) -> click.Group:
     """`show` and `set` for a section."""
     screen, declared = attributes.SCREENS[section], attributes.SECTIONS[section]
-    noun = click.Group(screen.command, help=f"{screen.title}: show, set.")
+    noun = click.Group(
+        screen.command,
+        help=f"{screen.title}: show, set.",
+        short_help=f"{screen.title.rpartition(' | ')[2]}: show, set.",
+    )
 
     @noun.command(help=f"Show {screen.title}: every setting, set here or default.")
     @environment
@@ -41,7 +45,7 @@ SECTIONS = tuple(map(_noun, attributes.SCREENS))
 CLASS = click.argument("name", metavar="CLASS", type=click.Choice(list(CLASSES)))
 
 
-@click.group("event-class")
+@click.group("event-class", short_help="Event classes: list, show, set, delete.")
 def event_class() -> None:
     """Configuration | System | Events | Classes: list, show, set, delete."""
 

@@ -58,12 +58,12 @@ def without_secrets(level: Level, raw: Mapping[str, Any]) -> dict[str, Any]:
 def show_level(env: Environment, raw: Mapping[str, Any], resolved: Resolved, here: Source) -> None:
     """An entry of a level, as TOML has it: who it is, and what holds for it, tab by tab."""
     assert here.level is not None
+    title = here.level.value.capitalize()
     labels = {n: a.label for n, a in attributes.IDENTITY[here.level].items() if not a.kind.secret}
     identity = {name: raw.get(name) for name in labels}
     tabs = {tab: list(_inherited(tab, resolved, here)) for tab in attributes.TABS}
 
     def human() -> None:
-        title = here.level.value.capitalize() if here.level else ""
         named = {title: here.name} if here.name else {}
         print_fields(named | {labels[name]: value for name, value in identity.items()})
         _print_rows(tabs)

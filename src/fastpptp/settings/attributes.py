@@ -322,7 +322,7 @@ SECTIONS: Mapping[str, Mapping[str, Attribute]] = MappingProxyType(
 SCREENS: Mapping[str, Screen] = MappingProxyType(
     {
         "pptp": Screen("pptp", "Configuration | System | Tunneling Protocols | PPTP"),
-        "system": Screen("system", "Configuration | System: what is the same for all sessions"),
+        "system": Screen("system", "Configuration | System | All Sessions"),
         "assignment": Screen(
             "assignment", "Configuration | System | Address Management | Assignment"
         ),
