@@ -52,8 +52,10 @@ class Editor:
         with self.env.store() as store:
             with store.edit() as draft:
                 change(draft)
-            made, revision = draft.changes, store.revision()
-        self._tell(made, revision, done, logout)
+            revision = store.revision()
+        for problem in draft.without_effect:
+            click.echo(f"Warning: {shown(str(problem))}", err=True)
+        self._tell(draft.changes, revision, done, logout)
 
     def _tell(
         self, made: list[Change], revision: int, done: str, logout: Mapping[str, str] | None

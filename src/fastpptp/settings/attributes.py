@@ -265,7 +265,7 @@ _GENERAL = (
     Attribute("dhcp_network_scope", "DHCP Network Scope", Optional(Network()), "none", NOT_USER,
               help="the network that is asked of the DHCP server"),
     Attribute("static_routes", "Static Routes", Listed(AnyNetwork(), 64), [], USER_ONLY,
-              help="networks behind the user, routed to its session"),
+              help="networks behind the user, routed to its session", note=OURS),
 )  # fmt: skip
 
 _PPTP_TAB = (

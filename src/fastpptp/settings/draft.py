@@ -17,6 +17,7 @@ from fastpptp.settings import attributes
 from fastpptp.settings.attributes import Attribute, Level
 from fastpptp.settings.check import check
 from fastpptp.settings.diff import Change, changes
+from fastpptp.settings.effect import without_effect
 from fastpptp.settings.reading import Reader, read_values
 from fastpptp.settings.tree import Configuration, PoolRange, Values
 from fastpptp.settings.writing import write_group, write_pool, write_user
@@ -31,6 +32,8 @@ class Draft:
 
     def __init__(self, before: Configuration) -> None:
         self.before = before
+        # Whose passwords are not new: a renamed user keeps its own.
+        self._standing = before
         self._take(before)
 
     def _take(self, tree: Configuration) -> None:
@@ -60,10 +63,16 @@ class Draft:
         """What the edits so far have changed."""
         return list(changes(self.before, self.tree))
 
+    @property
+    def without_effect(self) -> list[Problem]:
+        """What the edits so far have left without effect that was not so before."""
+        old = set(without_effect(self.before))
+        return [problem for problem in without_effect(self.tree) if problem not in old]
+
     def finish(self) -> Configuration:
         """The edited Configuration; ConfigurationError with all that does not fit together."""
         tree = self.tree
-        check(tree, self.before)
+        check(tree, self._standing)
         return tree
 
     def replace(self, tree: Configuration) -> None:
@@ -95,6 +104,9 @@ class Draft:
 
     def rename_user(self, name: str, new: str) -> None:
         self._users = _renamed("users", self._users, name, new)
+        if name in self._standing.users:
+            users = {**self._standing.users, new: self._standing.users[name]}
+            self._standing = replace(self._standing, users=users)
 
     def add_group(self, name: str, values: Mapping[str, object]) -> None:
         """A new group: what `groups.NAME` of the TOML tree takes."""
@@ -176,7 +188,7 @@ class Draft:
         """Delete a set of hours that is nobody's Access Hours."""
         where = f"access_hours.{name}"
         known(where, name, self._hours)
-        _unused(where, self._setting("access_hours", name))
+        _unused(where, self.tree.setters("access_hours", name))
         del self._hours[name]
 
     def add_pool(self, values: Mapping[str, object]) -> None:
@@ -201,13 +213,6 @@ class Draft:
         self._pool(to)
         self._pools.remove(pool)
         self._pools.insert(to - 1, pool)
-
-    def _setting(self, attribute: str, value: str) -> list[str]:
-        """The entries that set this attribute to this value themselves."""
-        levels: dict[str, Values] = {"base_group": self._base}
-        levels |= {f"groups.{name}": entry.attributes for name, entry in self._groups.items()}
-        levels |= {f"users.{name}": entry.attributes for name, entry in self._users.items()}
-        return [where for where, own in levels.items() if own.get(attribute) == value]
 
     def _pool(self, place: int) -> PoolRange:
         if not 1 <= place <= len(self._pools):

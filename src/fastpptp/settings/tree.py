@@ -77,5 +77,12 @@ class Configuration:
     def section(self, name: str) -> Values:
         return self.sections.get(name, {})
 
+    def setters(self, attribute: str, value: Plain) -> list[str]:
+        """The paths of the levels that set this inherited attribute to this value themselves."""
+        levels: dict[str, Values] = {"base_group": self.base}
+        levels |= {f"groups.{name}": entry.attributes for name, entry in self.groups.items()}
+        levels |= {f"users.{name}": entry.attributes for name, entry in self.users.items()}
+        return [where for where, own in levels.items() if own.get(attribute) == value]
+
 
 EMPTY = Configuration()

@@ -86,6 +86,19 @@ class TestUser:
         for attribute in attributes.at(Level.USER).values():
             assert f"  {attribute.label}" in text
 
+    def test_what_has_no_effect_is_told(self, installed: Installation) -> None:
+        words = ("user", "set", "pptpuser", "--ip-address", "10.1.1.9", "--use-client-address=yes")
+        assert installed.run(*words).stderr == (
+            "Warning: users.pptpuser.ip_address: has no effect "
+            "(assignment.from_authentication_server is off)\n"
+            "Warning: users.pptpuser.use_client_address: has no effect "
+            "(assignment.from_client is off)\n"
+        )
+        assert installed.run(*words).stderr == ""
+        installed.done("assignment", "set", "--from-client", "yes")
+        said = installed.run("assignment", "set", "--from-client", "no").stderr
+        assert said.startswith("Warning: users.pptpuser.use_client_address: has no effect")
+
     def test_copy_and_rename(self, installed: Installation) -> None:
         installed.done("user", "set", "pptpuser", "--idle-timeout", "5", "--ip-address", "10.1.1.9")
         installed.done("user", "copy", "pptpuser", "alice", "--password", "secret12")

@@ -130,6 +130,15 @@ def test_new_names(draft: Draft) -> None:
     assert tree.groups == {"staff": profiles.default().groups["pptpgroup"]}
 
 
+def test_a_renamed_user_keeps_its_password_under_stricter_rules(draft: Draft) -> None:
+    draft.set_base({"minimum_password_length": 20})
+    draft.rename_user("pptpuser", "ann")
+    assert draft.finish().users["ann"].password == "cisco123"
+    draft.set_user("ann", {"password": "cisco124"})
+    with pytest.raises(ConfigurationError, match="20 to 256: Minimum Password Length, from base"):
+        draft.finish()
+
+
 @pytest.mark.parametrize(
     ("edit", "says"),
     [
