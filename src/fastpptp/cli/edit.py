@@ -131,10 +131,13 @@ def _effect(touches: Touches, told: str) -> str:
 # Options.
 
 
-def attribute_options(declared: Mapping[str, Attribute]) -> Callable[[F], F]:
+def attribute_options(
+    declared: Mapping[str, Attribute], *, inherited: bool = False
+) -> Callable[[F], F]:
     """Options for these attributes; the command gets those that were given as keywords.
 
-    A secret has none: see `password_options`.
+    `inherited`: what is not given comes from the level above. A secret has no option here: see
+    `password_options`.
     """
 
     def decorate(command: F) -> F:
@@ -142,7 +145,7 @@ def attribute_options(declared: Mapping[str, Attribute]) -> Callable[[F], F]:
             if not attribute.kind.secret:
                 command = click.option(
                     attribute.option, name, callback=checked(_read(attribute)), metavar="VALUE",
-                    help=about(attribute),
+                    help=_about(attribute, inherited),
                 )(command)  # fmt: skip
         return command
 
@@ -154,10 +157,12 @@ def plain_argument(attribute: Attribute) -> Callable[[F], F]:
     return click.argument(attribute.name, callback=checked(_read(attribute)))
 
 
-def about(attribute: Attribute) -> str:
+def _about(attribute: Attribute, inherited: bool) -> str:
     """An option's help: what it is, what it takes, what holds without it."""
     told = f"{attribute.label}: {attribute.help}. Allowed: {attribute.kind.allowed}."
     default = attribute.kind.shown(attribute.default)
+    if inherited:
+        return f"{told} Default: inherited, or {default}."
     return f"{told} Default: {default}." if default else told
 
 

@@ -26,7 +26,7 @@ from fastpptp.settings.inherit import Inheritance, Source
 from fastpptp.settings.writing import write_group
 
 NAME = click.argument("name")
-OWN = attribute_options(attributes.at(Level.GROUP))
+OWN = attribute_options(attributes.at(Level.GROUP), inherited=True)
 IDENTITY = attribute_options(attributes.IDENTITY[Level.GROUP])
 
 

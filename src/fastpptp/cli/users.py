@@ -25,7 +25,7 @@ from fastpptp.settings.inherit import Inheritance, Source
 from fastpptp.settings.writing import write_user
 
 NAME = click.argument("name")
-OWN = attribute_options(attributes.at(Level.USER))
+OWN = attribute_options(attributes.at(Level.USER), inherited=True)
 IDENTITY = attribute_options(attributes.IDENTITY[Level.USER])
 
 

@@ -65,6 +65,7 @@ class TestUser:
             said = installed.done(kind, "set", "--help")
             for attribute in attributes.at(level).values():
                 assert attribute.option in said
+            assert "0 = never. Default: inherited, or 30 minutes." in " ".join(said.split())
 
     def test_every_attribute_is_shown_with_its_source(self, installed: Installation) -> None:
         """The issue's `128-bit  yes  (from group pptpgroup)`."""
