@@ -24,7 +24,7 @@ ROWS = (
     ("settings",),
     ("events",),
     ("ppp", "pptp"),
-    ("bootstrap", "ports"),
+    ("bootstrap", "methods", "ports"),
     ("errors",),
 )
 LEVEL = {unit: level for level, row in enumerate(ROWS) for unit in row}

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from fastpptp.cli.common import Environment, environment, print_table
 from fastpptp.cli.edit import tell_headend
 from fastpptp.errors import UnavailableError
-from fastpptp.store.history import Recorded
-from fastpptp.store.restore import back_up, key_of
-from fastpptp.store.restore import restore as restore_store
+
+if TYPE_CHECKING:
+    from fastpptp.store.history import Recorded
 
 FILE = click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 
@@ -64,6 +64,8 @@ def backup(env: Environment, file: Path, with_key: bool) -> None:
 
     Passwords in it are sealed: without the key file nobody can use them, nor can you.
     """
+    from fastpptp.store.restore import back_up, key_of
+
     key = env.bootstrap.key_path
     with env.store() as store:
         back_up(store, file, key if with_key else None)
@@ -99,6 +101,9 @@ def restore(env: Environment, file: Path, key: Path | None, replace: bool) -> No
 
     FILE is checked first. The store as it was is kept beside, and a running headend follows.
     """
+    from fastpptp.store.restore import key_of
+    from fastpptp.store.restore import restore as restore_store
+
     settings = env.bootstrap
     if replace:
         _no_headend(env)

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import wraps
 from ipaddress import IPv4Address
 from pathlib import Path
-from typing import IO, Any, ParamSpec, TypeVar
+from typing import IO, TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import click
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+from rich.cells import cell_len
 
 from fastpptp import bootstrap
-from fastpptp.admin.client import AdminClient
 from fastpptp.errors import ConfigurationError, FastpptpError, UnavailableError
-from fastpptp.store import Store
+
+if TYPE_CHECKING:
+    from fastpptp.admin.client import AdminClient
+    from fastpptp.store import Store
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -82,9 +81,13 @@ class Environment:
     as_json: bool
 
     def store(self) -> Store:
+        from fastpptp.store import Store  # half of a command's start: only where needed
+
         return Store.open(self.bootstrap.store_url, self.bootstrap.key_path)
 
     def headend(self) -> AdminClient:
+        from fastpptp.admin.client import AdminClient
+
         return AdminClient(self.bootstrap.admin_path)
 
     def answer(self, data: object, human: Callable[[], object]) -> None:
@@ -157,27 +160,23 @@ def environment(command: Callable[..., T]) -> Callable[..., T]:
     return wrapped
 
 
-def console() -> Console:
-    """Standard output; tables are not cut where they go into a file or a pipe."""
-    return Console(file=sys.stdout, width=None if sys.stdout.isatty() else 200, highlight=False)
-
-
-def table(
-    columns: Sequence[str], rows: Iterable[Sequence[object]], right: Iterable[str] = ()
-) -> Table:
-    """A table for people. `right` names the columns of numbers."""
-    made = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        made.add_column(column, justify="right" if column in set(right) else "left")
-    for row in rows:
-        made.add_row(*(Text(shown(value)) for value in row))
-    return made
-
-
 def print_table(
     columns: Sequence[str], rows: Iterable[Sequence[object]], right: Iterable[str] = ()
 ) -> None:
-    console().print(table(columns, rows, right))
+    """A table for people. `right` names the columns of numbers."""
+    cells = [tuple(map(shown, row)) for row in rows]
+    widths = [max(map(cell_len, column)) for column in zip(columns, *cells, strict=True)]
+    to_right = [column in set(right) for column in columns]
+
+    def line(row: Sequence[str]) -> str:
+        padded = (
+            " " * (width - cell_len(cell)) + cell if is_right else
+            cell + " " * (width - cell_len(cell))
+            for cell, width, is_right in zip(row, widths, to_right, strict=True)
+        )  # fmt: skip
+        return "  ".join(padded).rstrip()
+
+    click.echo("\n".join([click.style(line(columns), bold=True), *map(line, cells)]))
 
 
 def print_fields(fields: Mapping[str, object]) -> None:

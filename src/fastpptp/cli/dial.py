@@ -18,12 +18,12 @@ from fastpptp.bootstrap import PPTP_PORT
 from fastpptp.cli.common import FAILED, Environment, checked, environment, ipv4, print_fields
 from fastpptp.cli.passwords import read_password
 from fastpptp.errors import UnavailableError
-from fastpptp.ppp.auth.types import AuthMethod
-from fastpptp.ppp.config import LinkConfig, LinkRole, MppePolicy
+from fastpptp.methods import AuthMethod
 from fastpptp.settings.kinds import AUTHENTICATION_PROTOCOLS
 
 if TYPE_CHECKING:
     from fastpptp.client.dial import Negotiated
+    from fastpptp.ppp.config import LinkConfig
 
 STRONGEST_FIRST = (AuthMethod.MSCHAP_V2, AuthMethod.MSCHAP_V1, AuthMethod.CHAP, AuthMethod.PAP)
 
@@ -146,6 +146,8 @@ def link_config(
     new_password_file: Any = None, **_others: Any,
 ) -> LinkConfig:  # fmt: skip
     """The Link of a dial with these options."""
+    from fastpptp.ppp.config import LinkConfig, LinkRole, MppePolicy
+
     required, bits = MPPE[mppe]
     return LinkConfig(
         role=LinkRole.PEER,

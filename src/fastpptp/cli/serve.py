@@ -12,7 +12,6 @@ from fastpptp.bootstrap import MAX_WORKERS, OUTER_BACKENDS, PROFILES, Bootstrap
 from fastpptp.cli.common import Environment, checked, environment, ipv4
 from fastpptp.cli.passwords import generated
 from fastpptp.settings import profiles
-from fastpptp.store import Store
 
 PROFILE = click.option(
     "--profile", type=click.Choice(PROFILES),
@@ -32,6 +31,8 @@ def init(env: Environment, profile: str | None, generate_password: bool) -> None
 
 def _init(settings: Bootstrap, profile: str | None, generate_password: bool) -> dict[str, str]:
     """Create the store; what was made, for people and programs. A known password is not told."""
+    from fastpptp.store import Store  # half of a command's start: only where needed
+
     password = generated() if generate_password else profiles.PASSWORD
     chosen = profile or settings.profile
     tree = profiles.PROFILES[chosen](password)

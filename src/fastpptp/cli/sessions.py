@@ -5,22 +5,23 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from rich.live import Live
-from rich.table import Table
 
 from fastpptp.cli.common import (
     Environment,
     clock,
-    console,
     environment,
     octets,
     print_fields,
-    table,
+    print_table,
+    shown,
 )
 from fastpptp.errors import FastpptpError
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 COLUMNS = (
     "ID", "User", "Group", "Public IP", "Assigned IP", "Client Type", "Protocol", "Authentication",
@@ -40,16 +41,12 @@ def sessions(env: Environment, watch: bool, group: str | None) -> None:
         _watch(env, group)
     else:
         rows = _rows(env, group)
-        env.answer(rows, lambda: console().print(_table(rows)))
+        env.answer(rows, lambda: print_table(COLUMNS, map(_row, rows), right=NUMBERS))
 
 
 def _rows(env: Environment, group: str | None) -> list[dict[str, Any]]:
     found = env.headend().sessions()
     return [row for row in found if group is None or (row["group"] or "") == group]
-
-
-def _table(rows: list[dict[str, Any]]) -> Table:
-    return table(COLUMNS, map(_row, rows), right=NUMBERS)
 
 
 def _row(row: Mapping[str, Any]) -> tuple[object, ...]:
@@ -62,14 +59,30 @@ def _row(row: Mapping[str, Any]) -> tuple[object, ...]:
 
 
 def _watch(env: Environment, group: str | None) -> None:
-    shown = console()
+    from rich.console import Console
+    from rich.live import Live
+
+    screen = Console(highlight=False)
     with (
         suppress(KeyboardInterrupt),
-        Live(_table(_rows(env, group)), console=shown, screen=shown.is_terminal) as live,
+        Live(_screen(_rows(env, group)), console=screen, screen=screen.is_terminal) as live,
     ):
         while True:
             time.sleep(1)
-            live.update(_table(_rows(env, group)))
+            live.update(_screen(_rows(env, group)))
+
+
+def _screen(rows: list[dict[str, Any]]) -> Table:
+    """The sessions, as much of them as the terminal has room for."""
+    from rich.table import Table
+    from rich.text import Text
+
+    made = Table(box=None, pad_edge=False, header_style="bold")
+    for column in COLUMNS:
+        made.add_column(column, justify="right" if column in NUMBERS else "left")
+    for row in rows:
+        made.add_row(*(Text(shown(value)) for value in _row(row)))
+    return made
 
 
 @click.command()

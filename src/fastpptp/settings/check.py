@@ -7,7 +7,7 @@ from ipaddress import IPv4Address
 from typing import Any
 
 from fastpptp.errors import ConfigurationError, Problem
-from fastpptp.ppp.auth.types import AuthMethod
+from fastpptp.methods import AuthMethod
 from fastpptp.settings import attributes
 from fastpptp.settings.attributes import (
     INTERNAL,

@@ -16,7 +16,7 @@ from typing import Annotated, Any, Generic, TypeAlias, TypeVar
 from pydantic import Field, TypeAdapter, ValidationError
 
 from fastpptp.events.routing import NONE, Severities
-from fastpptp.ppp.auth.types import AuthMethod
+from fastpptp.methods import AuthMethod
 
 T = TypeVar("T")
 Plain: TypeAlias = bool | int | str | list[str]

@@ -8,7 +8,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Network
 from typing import Any
 
 from fastpptp.events.routing import Destination, EventPolicy
-from fastpptp.ppp.auth.types import AuthMethod
+from fastpptp.methods import AuthMethod
 from fastpptp.settings import attributes
 from fastpptp.settings.hours import BUILT_IN, AccessHours, read_hours
 from fastpptp.settings.inherit import (

@@ -3,18 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import Protocol, TypeAlias
 
-
-class AuthMethod(Enum):
-    """An authentication protocol; the value is the event log's word for it (PPP/8, PPP/9)."""
-
-    PAP = "PAP"
-    CHAP = "CHAP"
-    MSCHAP_V1 = "MSCHAP-V1"
-    MSCHAP_V2 = "MSCHAP-V2"
-    EAP = "EAP"
+from fastpptp.methods import AuthMethod as AuthMethod
 
 
 @dataclass(frozen=True, slots=True)
