@@ -25,9 +25,9 @@ class Database:
         """The policy as it is now. UnavailableError or ConfigurationError as Store.snapshot."""
         return await self._run(self._store.snapshot)
 
-    async def change_password(self, user: str, password: str) -> None:
-        """Keep a user's new password."""
-        await self._run(self._store.change_password, user, password)
+    async def change_password(self, user: str, password: str) -> PolicySnapshot:
+        """Keep a user's new password; the policy that has it."""
+        return await self._run(self._store.change_password, user, password)
 
     async def _run(self, function: Callable[P, T], *args: P.args, **words: P.kwargs) -> T:
         future = self._thread.submit(function, *args, **words)

@@ -39,13 +39,14 @@ STOP_WAIT = 3.0
 ROUND = 256
 
 Load = Callable[[], Awaitable[PolicySnapshot]]
-ChangePassword = Callable[[str, str], Awaitable[None]]
+ChangePassword = Callable[[str, str], Awaitable[PolicySnapshot]]
 
 
 class Headend:
     """One headend on listening sockets and a dataplane that others have opened.
 
-    `load` gets the policy anew for a reload, `change_password` keeps one that a peer changed;
+    `load` gets the policy anew for a reload; `change_password` keeps one that a peer changed,
+    and gets the policy that has it;
     `listening` is the addresses and ports as people write them. Use `start`, then `stop`.
     """
 
@@ -135,13 +136,17 @@ class Headend:
         except FastpptpError as error:
             self.events.record(occur("CONFIG", 102, problem=str(error)))
             raise
+        self._hold(policy)
+        return policy.revision
+
+    def _hold(self, policy: PolicySnapshot) -> None:
+        """Go by this policy from now on."""
         now = asyncio.get_running_loop().time()
         self.log.update(policy.events)
         self._answers.update(policy)
         self._follow(policy)
         self._do(self.manager.update(policy, now))
         self.events.record(occur("CONFIG", 101, revision=policy.revision))
-        return policy.revision
 
     def _password_changed(self, user: str, password: str) -> None:
         """A peer changed its password (MS-CHAP): keep it, and follow the store."""
@@ -151,12 +156,11 @@ class Headend:
 
     async def _keep_password(self, user: str, password: str) -> None:
         try:
-            await self._change_password(user, password)
+            policy = await self._change_password(user, password)
         except FastpptpError as error:
             self.events.record(occur("AUTH", 102, user=user, reason=str(error)))
             return
-        with suppress(FastpptpError):  # recorded by reload
-            await self.reload()
+        self._hold(policy)
 
     def logout(self, wanted: Callable[[SessionView], bool]) -> list[SessionView]:
         """End the sessions that are wanted; the answer is those."""

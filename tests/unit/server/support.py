@@ -11,6 +11,7 @@ from ipaddress import IPv4Address
 from random import Random
 from typing import Any
 
+from fastpptp.backends.database import Database
 from fastpptp.errors import FastpptpError
 from fastpptp.events.catalogue import Occurrence
 from fastpptp.ports import CallEvent
@@ -180,8 +181,13 @@ async def until(condition: Callable[[], bool], timeout: float = 5.0) -> None:
 
 
 @asynccontextmanager
-async def running(tree: Configuration | None = None, *, stop: bool = True) -> AsyncIterator[Rig]:
-    """A Rig, started; stopped at the end unless the test does it."""
+async def running(
+    tree: Configuration | None = None, *, stop: bool = True, database: Database | None = None
+) -> AsyncIterator[Rig]:
+    """A Rig, started; stopped at the end unless the test does it.
+
+    With a `database` it follows that, not `policies`.
+    """
     policies: list[Configuration | FastpptpError] = []
     passwords: list[tuple[str, str]] = []
 
@@ -192,8 +198,9 @@ async def running(tree: Configuration | None = None, *, stop: bool = True) -> As
             raise found
         return PolicySnapshot(found, 7)
 
-    async def change_password(user: str, password: str) -> None:
+    async def change_password(user: str, password: str) -> PolicySnapshot:
         passwords.append((user, password))
+        return await load()
 
     rig: Rig
 
@@ -203,13 +210,15 @@ async def running(tree: Configuration | None = None, *, stop: bool = True) -> As
     dataplane, device = LoopDataplane(transmit), Recorder()
     inside = reach(device)
     headend = Headend(
-        PolicySnapshot(tree or profiles.default()),
+        PolicySnapshot(tree or profiles.default())
+        if database is None
+        else await database.snapshot(),
         listeners=listen([LOOPBACK], 0),
         dataplane=dataplane,
         reach=inside,
         follow=inside.follow,
-        load=load,
-        change_password=change_password,
+        load=database.snapshot if database else load,
+        change_password=database.change_password if database else change_password,
     )
     rig = Rig(headend, dataplane, device, policies, passwords)
     await headend.start()

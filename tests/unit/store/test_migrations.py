@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Iterator
 from typing import Any, Literal
 
@@ -15,7 +16,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Column, Connection, Engine, MetaData, Table, create_engine, inspect, text
 
 from fastpptp.errors import UnavailableError
-from fastpptp.settings import attributes, profiles
+from fastpptp.settings import attributes
 from fastpptp.settings.attributes import Level
 from fastpptp.settings.draft import Draft
 from fastpptp.settings.tree import Configuration
@@ -182,12 +183,39 @@ def test_and_back(place: Place) -> None:
         assert store.tree() == old_tree()
 
 
-def test_a_store_of_a_newer_version(place: Place, store: Store) -> None:
-    assert store.tree() == profiles.default()
+def test_a_copy_is_kept_of_an_older_store(place: Place) -> None:
+    old_store(place)
+    place.open().close()
+    place.open().close()
+    (kept,) = (path for path in place.file.parent.iterdir() if "schema-0001" in path.name)
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    engine = create_engine(f"sqlite:///{kept}")
+    with engine.connect() as connection:
+        assert version(connection) == "0001"
+        assert connection.execute(text("SELECT count(*) FROM users")).scalar() == 2
+    engine.dispose()
+
+
+def test_a_migration_that_fails_leaves_the_store_as_it_was(
+    place: Place,
+) -> None:
+    old_store(place)
+    place.sql("UPDATE users SET attributes = 'no JSON'")
+    with pytest.raises(ValueError):
+        place.open()
+    assert place.sql("SELECT version_num FROM alembic_version") == [("0001",)]
+    assert place.sql("SELECT attributes FROM groups") != []
+    place.sql("UPDATE users SET attributes = '{}'")
+    place.open().close()
+
+
+def test_a_newer_store_is_not_touched(place: Place, store: Store) -> None:
     store.close()
     place.sql("UPDATE alembic_version SET version_num = '9999'")
+    before = {path.name: path.read_bytes() for path in place.file.parent.iterdir()}
     with pytest.raises(UnavailableError) as caught:
         place.open()
     assert caught.value.what == (
         f"the store is at schema 9999, this fastpptp knows schemas up to {schema.HEAD}"
     )
+    assert {path.name: path.read_bytes() for path in place.file.parent.iterdir()} == before
