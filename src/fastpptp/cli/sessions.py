@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -62,7 +63,8 @@ def _watch(env: Environment, group: str | None) -> None:
     from rich.console import Console
     from rich.live import Live
 
-    screen = Console(highlight=False)
+    width = None if sys.stdout.isatty() else 200  # a file or a pipe cuts nothing
+    screen = Console(width=width, highlight=False)
     with (
         suppress(KeyboardInterrupt),
         Live(_screen(_rows(env, group)), console=screen, screen=screen.is_terminal) as live,
