@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 
 from bench import bench_mppe
 from bench.rows import Row, pinned
@@ -25,6 +26,22 @@ AGAINST_KERNEL = (
 )
 
 
+def plain_name(case: bench_mppe.Row) -> str:
+    return case.name.removeprefix("no AVX-512: ")
+
+
+def cases(level: str) -> list[bench_mppe.Row]:
+    """All rows, or those without AVX-512 and what has no such twin."""
+    if level == "avx512":
+        return bench_mppe.ROWS
+    twins = {plain_name(c) for c in bench_mppe.ROWS if c.level == level}
+    return [
+        c if c.level == level else replace(c, target=None, beyond=None)
+        for c in bench_mppe.ROWS
+        if c.level == level or (c.level == "auto" and c.name not in twins)
+    ]
+
+
 def as_row(section: str, baseline: str, case: bench_mppe.Row, library: ctypes.CDLL,
            runs: int) -> Row:  # fmt: skip
     found = bench_mppe.measure(case, library, runs)
@@ -37,15 +54,14 @@ def as_row(section: str, baseline: str, case: bench_mppe.Row, library: ctypes.CD
 
 def run(quick: bool = False) -> Iterator[Row]:
     runs = 5 if quick else 31
-    level = _core.cpu_level()
-    cases = [c for c in bench_mppe.ROWS if c.level == "auto" or level == "avx512"]
+    chosen = cases(_core.cpu_level())
     try:
         with pinned(max(os.sched_getaffinity(0))), bench_mppe.openssl() as openssl:
-            for case in cases:
+            for case in chosen:
                 yield as_row(OPENSSL, "OpenSSL", case, openssl, runs)
             with bench_mppe.kernel_shaped() as kernel:
-                for case in cases:
-                    if case.name in AGAINST_KERNEL:
+                for case in chosen:
+                    if plain_name(case) in AGAINST_KERNEL:
                         yield as_row(KERNEL, "kernel-shaped RC4", case, kernel, runs)
     finally:
         _core.set_cpu_level("auto")

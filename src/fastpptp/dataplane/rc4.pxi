@@ -185,7 +185,7 @@ cdef void rc4_octets(
 
 cdef inline uint32_t rc4_head(uint32_t i, uint32_t length, uint32_t block) noexcept nogil:
     """Octets to take one by one first, so that no block crosses the table's end."""
-    return min(-i & (block - 1), length) if i + length > 256 else 0
+    return min(-i & (block - 1), length) if i + (length & -block) > 256 else 0
 
 
 cdef void rc4_crypt(
@@ -308,7 +308,7 @@ cdef void rc4_stream_start(rc4_stream *s, uint32_t *table, rc4_group *g, uint32_
     s.j = ((g.j[lane] + g.rotation[lane]) // ROW) & 255
     head = rc4_head(s.i, g.length[lane], RC4_BLOCK)
     if head:
-        rc4_octets(s.table, &s.i, &s.j, g.source[lane], g.target[lane], head)
+        rc4_crypt(s.table, &s.i, &s.j, g.source[lane], g.target[lane], head)
     s.source = g.source[lane] + head
     s.target = g.target[lane] + head
     s.length = g.length[lane] - head
