@@ -15,7 +15,8 @@ from fastpptp.settings import profiles
 
 PROFILE = click.option(
     "--profile", type=click.Choice(PROFILES),
-    help="default: MSCHAPv2, 128-bit, required. reference: the VPN 3000 walk-through's.",
+    help="default: MSCHAPv2, 128-bit, required. reference: the VPN 3000 walk-through's. "
+    "empty: as default, without a group, a user or a pool.",
 )  # fmt: skip
 
 
@@ -37,20 +38,23 @@ def _init(settings: Bootstrap, profile: str | None, generate_password: bool) -> 
     chosen = profile or settings.profile
     tree = profiles.PROFILES[chosen](password)
     with Store.create(settings.store_url, settings.key_path, tree) as store:
-        done = {
-            "store": store.url,
-            "key_file": str(settings.key_path),
-            "profile": chosen,
-            "user": profiles.USER_NAME,
-            "group": profiles.GROUP_NAME,
-            "pool": str(profiles.POOL),
-        }
+        done = {"store": store.url, "key_file": str(settings.key_path), "profile": chosen}
+    if not tree.users:
+        return done
+    done |= {
+        "user": profiles.USER_NAME,
+        "group": profiles.GROUP_NAME,
+        "pool": str(profiles.POOL),
+    }
     return done | ({"password": password} if generate_password else {})
 
 
 def _print_init(done: dict[str, str]) -> None:
     click.echo(f"Store {done['store']} made, with the key file {done['key_file']}.")
     click.echo("Keep both: without the key the passwords in the store cannot be read.")
+    if "user" not in done:
+        click.echo(f"Profile {done['profile']}: no group, no user and no pool yet.")
+        return
     click.echo(
         f"Profile {done['profile']}: user {done['user']}, group {done['group']}, "
         f"pool {done['pool']}."

@@ -1,6 +1,8 @@
-"""The configurations that ship: `default` for new installations, `reference` for the walk-through.
+"""The configurations that ship.
 
-Both use the reference network's names: group pptpgroup, user pptpuser, one pool.
+`default` is for new installations, `reference` has the boxes of the VPN 3000 walk-through; both
+use the reference network's names: group pptpgroup, user pptpuser, one pool. `empty` has the
+default's boxes and nobody in it.
 """
 
 from __future__ import annotations
@@ -45,6 +47,11 @@ def reference(password: str = PASSWORD) -> Configuration:
     return _profile(_REFERENCE_BASE, _REFERENCE_GROUP, password)
 
 
+def empty(password: str = PASSWORD) -> Configuration:
+    """The default's base group, without a group, a user or a pool."""
+    return Configuration(base=_DEFAULT_BASE)
+
+
 def _profile(base: Values, group: Values, password: str) -> Configuration:
     return Configuration(
         base=base,
@@ -55,5 +62,5 @@ def _profile(base: Values, group: Values, password: str) -> Configuration:
 
 
 PROFILES: Mapping[str, Callable[[str], Configuration]] = MappingProxyType(
-    {"default": default, "reference": reference}
+    {"default": default, "reference": reference, "empty": empty}
 )

@@ -40,6 +40,12 @@ def test_profiles(empty: Installation) -> None:
     assert listed["base_group.pptp_authentication_protocols"] == ["PAP", "CHAP", "MSCHAPv1"]
 
 
+def test_the_empty_profile(empty: Installation) -> None:
+    said = empty.done("init", "--profile", "empty")
+    assert "Profile empty: no group, no user and no pool yet." in said
+    assert empty.json("user", "list") == empty.json("pool", "list") == []
+
+
 def test_a_second_init_changes_nothing(installed: Installation) -> None:
     said = installed.failed(3, "init", "--generate-password")
     assert said.startswith("fastpptp: sqlite:///")
