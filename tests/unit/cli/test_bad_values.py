@@ -116,10 +116,12 @@ REFUSED = [
 ]  # fmt: skip
 
 
-@pytest.fixture
-def reference(empty: Installation) -> Installation:
-    empty.done("init", "--profile", REFERENCE)
-    return empty
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory: pytest.TempPathFactory) -> Installation:
+    """One for all: nothing here changes it."""
+    made = Installation(tmp_path_factory.mktemp("reference") / "state")
+    made.done("init", "--profile", REFERENCE)
+    return made
 
 
 def state(installation: Installation) -> tuple[str, int]:
@@ -151,14 +153,14 @@ NAMES = {"event-class": ("PPTP",), "group": ("pptpgroup",), "user": ("pptpuser",
     ("noun", "attribute"), DECLARED, ids=[f"{noun} {a.name}" for noun, a in DECLARED]
 )
 def test_every_option_refuses_nonsense(
-    reference: Installation, noun: str, attribute: Attribute
+    empty: Installation, noun: str, attribute: Attribute
 ) -> None:
     """Text of any kind is taken by Access Hours alone, whose empty text is none."""
     nonsense = "" if attribute.name == "access_hours" else "-nonsense-"
     with pytest.raises(ValueError) as caught:
         attribute.kind.parse(nonsense)
     words = (noun, "set", *NAMES.get(noun, ()), f"{attribute.option}={nonsense}")
-    said = reference.failed(2, *words)
+    said = empty.failed(2, *words)
     assert said.endswith(
         f"Error: Invalid value for '{attribute.option}': {nonsense!r} is not valid "
         f"(allowed: {caught.value})\n"
