@@ -30,7 +30,8 @@ class Bootstrap:
     """What `fastpptp serve` must know before it can open the store.
 
     `workers` 0 is one a core but one; a path of None lies in the state directory, except
-    log_file: there None is no file.
+    log_file: there None is no file. `metrics_listen` is an address and port, None: metrics are
+    had on the admin socket alone.
     """
 
     listen: tuple[IPv4Address, ...] = (IPv4Address(0),)
@@ -40,6 +41,7 @@ class Bootstrap:
     key_file: Path | None = None
     admin_socket: Path | None = None
     log_file: Path | None = None
+    metrics_listen: tuple[IPv4Address, int] | None = None
     tun: str = "pptp0"
     workers: int = 0
     outer: str = "auto"
@@ -160,6 +162,11 @@ def _url(value: object) -> str:
     return _text(value)
 
 
+def _endpoint(value: object) -> tuple[IPv4Address, int]:
+    address, _, port = _text(value).rpartition(":")
+    return IPv4Address(address), _number(1, 65_535)(int(port))
+
+
 def _tun(value: object) -> str:
     if not re.fullmatch(rf"[A-Za-z0-9_.-]{{1,{TUN_NAME_OCTETS}}}", name := _text(value)):
         raise ValueError
@@ -194,6 +201,7 @@ _READERS: Mapping[str, tuple[str, Callable[[object], Any]]] = {
     "key_file": ("a path", _path),
     "admin_socket": ("a path", _path),
     "log_file": ("a path", _path),
+    "metrics_listen": ("an IPv4 address and a port: 127.0.0.1:9723", _endpoint),
     "tun": (f"an interface name of at most {TUN_NAME_OCTETS} characters", _tun),
     "workers": (f"0 to {MAX_WORKERS}, 0 = one a core but one", _number(0, MAX_WORKERS)),
     "outer": (" | ".join(OUTER_BACKENDS), _one_of(*OUTER_BACKENDS)),

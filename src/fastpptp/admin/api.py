@@ -11,6 +11,7 @@
 | GET /v1/statistics | | counters since the start, and what is held now |
 | GET /v1/pools | | pools: the address pools in their order, and how much of each is in use |
 | POST /v1/reload | | revision |
+| GET /metrics, /healthz, /readyz | | see admin/monitor.py |
 
 An error is {"error": what, "remedy": what to do, "problems": [{where, what, remedy}]}.
 """
@@ -32,6 +33,7 @@ from aiohttp import web
 
 from fastpptp import __version__
 from fastpptp.admin import PREFIX, views
+from fastpptp.admin.monitor import Monitor
 from fastpptp.errors import ConfigurationError, FastpptpError, Problem, UnavailableError
 from fastpptp.events.catalogue import CLASSES
 from fastpptp.events.log import EVERY_CLIENT, EventQuery
@@ -64,6 +66,7 @@ class AdminApi:
                 web.get(f"{PREFIX}/statistics", self.statistics),
                 web.get(f"{PREFIX}/pools", self.pools),
                 web.post(f"{PREFIX}/reload", self.reload),
+                *Monitor(self._headend).routes(),
             ]
         )
         return application

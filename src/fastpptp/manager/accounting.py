@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from bisect import bisect_left
+from collections import Counter
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 
 from fastpptp.events.catalogue import Occurrence, occur
@@ -50,11 +52,28 @@ class Departure:
         )
 
 
+# Upper ends of the buckets, seconds; what takes longer has a bucket of its own.
+SETUP_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+
+@dataclass(slots=True)
+class SetupTimes:
+    """How long sessions took from the call to the first address: how many in each bucket."""
+
+    counts: list[int] = field(default_factory=lambda: [0] * (len(SETUP_BUCKETS) + 1))
+    seconds: float = 0.0
+
+    def observe(self, seconds: float) -> None:
+        self.counts[bisect_left(SETUP_BUCKETS, seconds)] += 1
+        self.seconds += seconds
+
+
 @dataclass(slots=True)
 class Statistics:
     """Tunnels and sessions since the start: in all, now, and at most at one time.
 
-    `control_*` count what went over established and other control connections.
+    `control_*` count what went over established and other control connections, `payload_*` the
+    data of the sessions that have ended, which `ended` counts by cause.
     """
 
     total_tunnels: int = 0
@@ -69,6 +88,18 @@ class Statistics:
     half_open: int = 0
     control_received_octets: int = 0
     control_sent_octets: int = 0
+    payload_received_octets: int = 0
+    payload_sent_octets: int = 0
+    payload_received_packets: int = 0
+    payload_sent_packets: int = 0
+    ended: Counter[str] = field(default_factory=Counter)
+    setup: SetupTimes = field(default_factory=SetupTimes)
+
+    def session_ended(self, counters: CallCounters) -> None:
+        self.payload_received_octets += counters.received_octets
+        self.payload_sent_octets += counters.sent_octets
+        self.payload_received_packets += counters.received_packets
+        self.payload_sent_packets += counters.sent_packets
 
     def tunnel_started(self) -> None:
         self.total_tunnels += 1

@@ -118,6 +118,10 @@ class SessionManager:
             half_open=self._admission.half_open.total,
         )
 
+    def call_ids(self) -> list[int]:
+        """Of the calls whose counters are not final yet."""
+        return [handle & 0xFFFF for handle in (*self._handles, *self._departures)]
+
     def holdings(self) -> dict[str, int]:
         """What is held now, by name: whoever has gone must have left nothing of it."""
         return {
@@ -203,6 +207,7 @@ class SessionManager:
             return []
         self._timers.cancel((Timer.CLOSED, handle))
         self._ids.free(handle)
+        self._statistics.session_ended(counters)
         return _emit(departure.account(counters))
 
     # Answers, time, the administrator.
@@ -427,6 +432,8 @@ class SessionManager:
         if session.ended:
             return effects + self._hang_up(session, now)
         if session.state is SessionState.UP:
+            if session.handshaking:
+                self._statistics.setup.observe(now - session.started_at)
             self._out_of_handshake(session)
         self._timers.set((Timer.LINK, session.id), session.get_timer())
         self._timers.set((Timer.CONNECT_TIME, session.id), session.connect_deadline)
@@ -450,7 +457,8 @@ class SessionManager:
         self._out_of_handshake(session)
         self._forget(session)
         self._statistics.active_sessions -= 1
-        self._departures[session.handle] = session.departure(now)
+        departure = self._departures[session.handle] = session.departure(now)
+        self._statistics.ended[departure.cause.label] += 1
         self._timers.set((Timer.CLOSED, session.handle), now + CLOSED_WAIT)
         effects += session.detach()
         effects.append(Emit(session.closed()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 from contextlib import suppress
@@ -15,3 +16,11 @@ def notify(state: str) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as datagram, suppress(OSError):
         datagram.connect("\0" + path[1:] if path.startswith("@") else path)
         datagram.send(state.encode())
+
+
+async def keep_watchdog() -> None:
+    """Tell systemd that the event loop turns, twice in the time after which it would restart us."""
+    microseconds = int(os.environ.get("WATCHDOG_USEC", "0"))
+    while microseconds:
+        notify("WATCHDOG=1")
+        await asyncio.sleep(microseconds / 2e6)

@@ -91,6 +91,11 @@ class Headend:
     def policy(self) -> PolicySnapshot:
         return self.manager.policy
 
+    @property
+    def ready(self) -> bool:
+        """Whether control connections are taken."""
+        return bool(self._servers) and self._idle is None
+
     async def start(self) -> None:
         """Take control connections and read the dataplane from now on."""
         loop = asyncio.get_running_loop()
@@ -173,6 +178,10 @@ class Headend:
     def counters(self, view: SessionView) -> Any:
         """The session's row of the dataplane's stats."""
         return self._dataplane.stats[view.local_call_id]
+
+    def rows(self) -> Any:
+        """The rows of the dataplane's stats of all calls whose counters are not final yet."""
+        return self._dataplane.stats[self.manager.call_ids()]
 
     def drops(self) -> dict[str, int]:
         """Packets that the dataplane dropped, by reason."""

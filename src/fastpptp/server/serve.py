@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import fields
 from pathlib import Path
 
 from fastpptp.admin.api import AdminServer
+from fastpptp.admin.monitor import MonitorServer
 from fastpptp.backends.database import Database
 from fastpptp.bootstrap import Bootstrap, load
 from fastpptp.errors import FastpptpError
 from fastpptp.events.catalogue import Occurrence, occur
 from fastpptp.server.eventsink import open_outputs
 from fastpptp.server.machine import Machine
-from fastpptp.server.notify import notify
+from fastpptp.server.notify import keep_watchdog, notify
 from fastpptp.server.process import calm_collector, lift_descriptor_limit
 from fastpptp.server.runtime import Headend
 from fastpptp.store import Store
@@ -87,17 +89,29 @@ class Service:
         try:
             await headend.start()
             await admin.start()
-            for notice in machine.notices:
-                headend.events.record(notice)
-            notify("READY=1")
-            self._ready(headend.listening)
-            reason = await ended
-            notify("STOPPING=1")
-            await headend.stop(reason)
+            async with self._watched(headend):
+                for notice in machine.notices:
+                    headend.events.record(notice)
+                notify("READY=1")
+                self._ready(headend.listening)
+                reason = await ended
+                notify("STOPPING=1")
+                await headend.stop(reason)
         finally:
             await admin.stop()
             database.close()
             self._loop = None
+
+    @asynccontextmanager
+    async def _watched(self, headend: Headend) -> AsyncIterator[None]:
+        """Answer what watches over us: systemd's watchdog, and who reads metrics over TCP."""
+        async with AsyncExitStack() as stack:
+            stack.callback(asyncio.create_task(keep_watchdog()).cancel)
+            if self._bootstrap.metrics_listen is not None:
+                monitor = MonitorServer(headend, *self._bootstrap.metrics_listen)
+                stack.push_async_callback(monitor.stop)
+                await monitor.start()
+            yield
 
     def record_later(self, occurrence: Occurrence) -> None:
         """Record an event from another thread."""

@@ -1,0 +1,77 @@
+"""What watches over a headend asks, over HTTP: /metrics, /healthz and /readyz.
+
+They are served on the admin socket and, with the bootstrap setting `metrics_listen`, on TCP, where
+they are all there is: nothing can be changed by them, and they tell no names or addresses.
+"""
+
+from __future__ import annotations
+
+import socket
+from ipaddress import IPv4Address
+
+from aiohttp import web
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import CollectorRegistry
+
+from fastpptp.admin.metrics import HeadendCollector
+from fastpptp.errors import UnavailableError
+from fastpptp.server.net import open_listener
+from fastpptp.server.runtime import Headend
+
+
+class Monitor:
+    """The requests, answered by a Headend."""
+
+    def __init__(self, headend: Headend) -> None:
+        self._headend = headend
+        self._registry = CollectorRegistry()
+        self._registry.register(HeadendCollector(headend))
+
+    def routes(self) -> list[web.RouteDef]:
+        return [
+            web.get("/metrics", self.metrics),
+            web.get("/healthz", self.health),
+            web.get("/readyz", self.readiness),
+        ]
+
+    async def metrics(self, request: web.Request) -> web.Response:
+        """OpenMetrics or the older text format, as the scraper accepts."""
+        encode, content_type = choose_encoder(request.headers.get("Accept", ""))
+        headers = {"Content-Type": content_type}
+        return web.Response(body=encode(self._registry), headers=headers)
+
+    async def health(self, request: web.Request) -> web.Response:
+        """That this is answered says that the event loop turns."""
+        return web.Response(text="ok\n")
+
+    async def readiness(self, request: web.Request) -> web.Response:
+        if self._headend.ready:
+            return web.Response(text="ready\n")
+        return web.Response(text="not taking control connections\n", status=503)
+
+
+class MonitorServer:
+    """The three over TCP: `start`, then `stop`."""
+
+    def __init__(self, headend: Headend, address: IPv4Address, port: int) -> None:
+        application = web.Application()
+        application.add_routes(Monitor(headend).routes())
+        self._runner = web.AppRunner(application, access_log=None)
+        self._where = address, port
+
+    async def start(self) -> socket.socket:
+        """The listening socket. UnavailableError when it cannot be had."""
+        address, port = self._where
+        try:
+            listener = open_listener(address, port)
+        except OSError as error:
+            raise UnavailableError(
+                f"metrics cannot be served on {address}:{port}: {error.strerror}",
+                "Choose another address or port (metrics_listen).",
+            ) from None
+        await self._runner.setup()
+        await web.SockSite(self._runner, listener).start()
+        return listener
+
+    async def stop(self) -> None:
+        await self._runner.cleanup()

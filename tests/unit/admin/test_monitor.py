@@ -1,0 +1,126 @@
+"""Metrics, health and readiness, as a strict OpenMetrics parser and a scraper see them."""
+
+from __future__ import annotations
+
+import asyncio
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
+
+from fastpptp.admin.monitor import MonitorServer
+from fastpptp.errors import UnavailableError
+from fastpptp.manager.accounting import SetupTimes
+from tests.unit.server.support import LOOPBACK, Rig, running, until
+
+OPENMETRICS = "application/openmetrics-text; version=1.0.0"
+
+
+def get(port: int, path: str, accept: str = OPENMETRICS) -> tuple[int, str, str]:
+    """Status, content type and body."""
+    request = Request(f"http://127.0.0.1:{port}{path}", headers={"Accept": accept})
+    try:
+        with urlopen(request, timeout=10) as answer:
+            return answer.status, answer.headers["Content-Type"], answer.read().decode()
+    except HTTPError as error:
+        return error.code, "", error.read().decode()
+
+
+class Scraped:
+    """Samples by name and labels."""
+
+    def __init__(self, text: str) -> None:
+        self.values: dict[tuple[str, frozenset[tuple[str, str]]], float] = {}
+        for family in text_string_to_metric_families(text):
+            for sample in family.samples:
+                self.values[sample.name, frozenset(sample.labels.items())] = sample.value
+
+    def __call__(self, name: str, **labels: str) -> float:
+        return self.values[f"fastpptp_{name}", frozenset(labels.items())]
+
+
+async def scrape(rig: Rig) -> Scraped:
+    server = MonitorServer(rig.headend, LOOPBACK, 0)
+    listener = await server.start()
+    try:
+        port = listener.getsockname()[1]
+        status, content_type, text = await asyncio.to_thread(get, port, "/metrics")
+    finally:
+        await server.stop()
+    assert status == 200
+    assert content_type.startswith("application/openmetrics-text")
+    return Scraped(text)
+
+
+def test_a_session_comes_and_goes() -> None:
+    async def run() -> None:
+        async with running() as rig:
+            before = await scrape(rig)
+            assert before("sessions_total") == before("sessions_active") == 0
+            await rig.dial_up()
+            during = await scrape(rig)
+            assert (during("sessions_total"), during("sessions_active")) == (1, 1)
+            assert during("session_setup_seconds_count") == 1
+            assert during("session_setup_seconds_bucket", le="+Inf") == 1
+            assert during("events_total", **{"class": "PPTP", "number": "42"}) == 1
+            assert during("pool_used", pool="172.16.1.10-172.16.1.20") == 1
+            (view,) = rig.headend.manager.sessions()
+            row = rig.dataplane.stats[view.local_call_id]
+            row["rx_octets"], row["tx_packets"] = 1000, 7
+            assert (await scrape(rig))("payload_received_octets_total") == 1000
+            rig.headend.logout(lambda view: True)
+            await until(lambda: rig.headend.manager.statistics().payload_received_octets == 1000)
+            after = await scrape(rig)
+            assert after("sessions_active") == 0
+            assert after("payload_received_octets_total") == 1000
+            assert after("payload_sent_packets_total") == 7
+            assert after("sessions_ended_total", cause="Admin-Reset") == 1
+
+    asyncio.run(run())
+
+
+def test_the_older_format_and_health() -> None:
+    async def run() -> None:
+        async with running() as rig:
+            server = MonitorServer(rig.headend, LOOPBACK, 0)
+            port = (await server.start()).getsockname()[1]
+            _, kind, text = await asyncio.to_thread(get, port, "/metrics", "text/plain")
+            assert kind.startswith("text/plain")
+            assert "# TYPE fastpptp_sessions_active gauge" in text
+            assert await asyncio.to_thread(get, port, "/healthz") == (
+                200, "text/plain; charset=utf-8", "ok\n",
+            )  # fmt: skip
+            assert (await asyncio.to_thread(get, port, "/readyz"))[0] == 200
+            assert (await asyncio.to_thread(get, port, "/v1/sessions"))[0] == 404
+            rig.headend._idle = asyncio.Event()  # it is stopping
+            assert await asyncio.to_thread(get, port, "/readyz") == (
+                503, "", "not taking control connections\n",
+            )  # fmt: skip
+            rig.headend._idle = None
+            await server.stop()
+
+    asyncio.run(run())
+
+
+def test_a_port_that_is_taken() -> None:
+    async def run() -> None:
+        async with running() as rig:
+            first = MonitorServer(rig.headend, LOOPBACK, 0)
+            port = (await first.start()).getsockname()[1]
+            second = MonitorServer(rig.headend, LOOPBACK, port)
+            with pytest.raises(UnavailableError, match="metrics cannot be served"):
+                await second.start()
+            await first.stop()
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("seconds", "bucket"), [(0.0, 0), (0.05, 0), (0.051, 1), (30.0, 8), (31.0, 9)]
+)
+def test_setup_times(seconds: float, bucket: int) -> None:
+    times = SetupTimes()
+    times.observe(seconds)
+    assert times.counts.index(1) == bucket
+    assert times.seconds == seconds
