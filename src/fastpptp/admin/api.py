@@ -35,11 +35,12 @@ from fastpptp import __version__
 from fastpptp.admin import PREFIX, views
 from fastpptp.admin.monitor import Monitor
 from fastpptp.errors import ConfigurationError, FastpptpError, Problem, UnavailableError
-from fastpptp.events.catalogue import CLASSES
+from fastpptp.events.catalogue import CLASSES, occur
 from fastpptp.events.log import EVERY_CLIENT, EventQuery
 from fastpptp.server.eventsink import wall_clock
 from fastpptp.server.runtime import Headend
 from fastpptp.session import SessionView
+from fastpptp.store.history import peer_of
 
 PATH_LIMIT = 107  # sun_path without its NUL
 LARGEST_PAGE = 10_000
@@ -95,6 +96,9 @@ class AdminApi:
     async def logout(self, request: web.Request) -> web.Response:
         wanted = _selection(await _body(request))
         ended = self._headend.logout(wanted)
+        if ended:
+            numbers = ", ".join(str(view.id) for view in ended)
+            self._record(request, f"sessions logged out: {numbers}")
         return web.json_response({"sessions": [view.id for view in ended]})
 
     async def events(self, request: web.Request) -> web.Response:
@@ -102,6 +106,7 @@ class AdminApi:
 
     async def clear_events(self, request: web.Request) -> web.Response:
         self._headend.log.clear()
+        self._record(request, "event log cleared")
         return web.json_response({})
 
     async def statistics(self, request: web.Request) -> web.Response:
@@ -115,6 +120,12 @@ class AdminApi:
 
     async def reload(self, request: web.Request) -> web.Response:
         return web.json_response({"revision": await self._headend.reload()})
+
+    def _record(self, request: web.Request, what: str) -> None:
+        """Who did what, by the credentials of the process at the other end."""
+        assert request.transport is not None
+        who = peer_of(request.transport.get_extra_info("socket"))
+        self._headend.events.record(occur("CONFIG", 104, who=who, what=what))
 
 
 def _selection(body: Mapping[str, Any]) -> Callable[[SessionView], bool]:

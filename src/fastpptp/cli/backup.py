@@ -40,13 +40,7 @@ def history(
 
 def _row(change: Recorded) -> tuple[object, ...]:
     at = change.at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
-    return change.revision, at, _who(change), change.path, change.old, change.new
-
-
-def _who(change: Recorded) -> str:
-    author = change.author
-    sudo = f", sudo by {author.sudo_user}" if author.sudo_user else ""
-    return f"{author.who} ({author.origin}{sudo})"
+    return change.revision, at, change.author, change.path, change.old, change.new
 
 
 def _plain(change: Recorded) -> dict[str, Any]:

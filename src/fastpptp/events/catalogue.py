@@ -243,6 +243,7 @@ def _config() -> dict[int, EventType]:
             "User [{user}] IP Address {address} is ignored: assignment from the authentication "
             "server is off",
         ),
+        104: EventType(INFORMATION_HIGH, "Administrator {who}: {what}"),
     }
 
 

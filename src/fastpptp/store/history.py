@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import pwd
-from collections.abc import Iterable, Mapping
+import socket
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
+from struct import Struct
 
 from sqlalchemy import ColumnElement, Connection, delete, insert, or_, select
 
@@ -16,6 +19,8 @@ from fastpptp.store.schema import changes
 # The newest changes that are kept; the newest revision is kept whole, however large it is.
 KEPT = 20_000
 
+UCRED = Struct("3i")  # pid, uid, gid
+
 
 @dataclass(frozen=True, slots=True)
 class Author:
@@ -24,6 +29,10 @@ class Author:
     who: str
     origin: str
     sudo_user: str | None = None
+
+    def __str__(self) -> str:
+        sudo = f", sudo by {self.sudo_user}" if self.sudo_user else ""
+        return f"{self.who} ({self.origin}{sudo})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +47,31 @@ class Recorded:
     new: str | None
 
 
-def this_process(environ: Mapping[str, str] = os.environ) -> Author:
-    """The user whose process this is. What sudo says is believed of root alone."""
-    uid = os.getuid()
-    sudo_user = environ.get("SUDO_USER") if uid == 0 else None
-    return Author(user_name(uid), f"uid {uid}, process {os.getpid()}", sudo_user)
+def this_process() -> Author:
+    """The user whose process this is."""
+    return _author(os.getuid(), os.getpid(), os.environ.get("SUDO_USER"))
+
+
+def peer_of(connection: socket.socket) -> Author:
+    """The user whose process is at the other end of a unix socket, as the kernel says (unix(7))."""
+    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, UCRED.size)
+    process, uid, _gid = UCRED.unpack(credentials)
+    return _author(uid, process, _environment(process).get("SUDO_USER"))
+
+
+def _environment(process: int) -> dict[str, str]:
+    """What a process was started with; nothing of one that is gone, or that we may not look at."""
+    try:
+        text = Path(f"/proc/{process}/environ").read_bytes().decode(errors="replace")
+    except OSError:
+        return {}
+    return dict(entry.split("=", 1) for entry in text.split("\0") if "=" in entry)
+
+
+def _author(uid: int, process: int, sudo_user: str | None) -> Author:
+    """What sudo says is believed of root alone: others could say what they like."""
+    told = sudo_user or None if uid == 0 else None
+    return Author(user_name(uid), f"uid {uid}, process {process}", told)
 
 
 def user_name(uid: int) -> str:

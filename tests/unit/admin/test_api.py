@@ -23,6 +23,7 @@ from fastpptp.cli import cli
 from fastpptp.errors import ConfigurationError, Problem, UnavailableError
 from fastpptp.settings import profiles
 from fastpptp.store import Store
+from fastpptp.store.history import this_process
 from tests.unit.server.support import Rig, link_config, running, until
 
 
@@ -152,6 +153,8 @@ def test_logout(tmp_path: Path, words: list[str], ends: bool) -> None:
         client = await made.rig.dial_up()
         code, said = await made.cli("logout", *words, "--json")
         assert (code, json.loads(said)) == (0, [1] if ends else [])
+        told = [r.text() for r in made.rig.headend.log if (r.cls, r.number) == ("CONFIG", 104)]
+        assert told == [f"Administrator {this_process()}: sessions logged out: 1"] * ends
         if ends:
             await until(lambda: client.client.calls[0].ended is not None)
         else:
@@ -180,7 +183,8 @@ def test_events(tmp_path: Path) -> None:
         assert page == oldest[:2]
         assert "page 1 of" in (await made.cli("events", "--per-page", "2", "--page", "1"))[1]
         assert (await made.cli("events", "--clear"))[0] == 0
-        assert (await made.ask(made.client.events))["total"] == 0
+        (left,) = (await made.ask(made.client.events))["events"]
+        assert left["text"] == f"Administrator {this_process()}: event log cleared"
 
     run(tmp_path, test)
 

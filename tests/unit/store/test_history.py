@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+import socket
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,7 +18,7 @@ from fastpptp.settings import profiles
 from fastpptp.settings.tree import Configuration
 from fastpptp.store import Store
 from fastpptp.store import history as module
-from fastpptp.store.history import Author, this_process, user_name
+from fastpptp.store.history import Author, peer_of, this_process
 from tests.unit.store.conftest import Place
 
 ANN = Author("ann", "uid 1000, process 7")
@@ -118,17 +122,40 @@ def test_a_users_own_change(store: Store) -> None:
     assert "MS-CHAP" in change.author.origin
 
 
-def test_this_process() -> None:
-    uid = os.getuid()
-    mine = this_process({"SUDO_USER": "bob"})
-    assert mine.who == user_name(uid)
-    assert mine.origin == f"uid {uid}, process {os.getpid()}"
-    assert mine.sudo_user == ("bob" if uid == 0 else None)
-    assert this_process({}).sudo_user is None
+@pytest.mark.parametrize("uid", [0, 12345])
+def test_sudo_is_believed_of_root_alone(monkeypatch: pytest.MonkeyPatch, uid: int) -> None:
+    monkeypatch.setattr(os, "getuid", lambda: uid)
+    monkeypatch.setenv("SUDO_USER", "bob")
+    mine = this_process()
+    origin = f"uid {uid}, process {os.getpid()}"
+    if uid:
+        assert mine == Author("uid 12345", origin)
+        assert str(mine) == f"uid 12345 ({origin})"
+    else:
+        assert mine == Author("root", origin, "bob")
+        assert str(mine) == f"root ({origin}, sudo by bob)"
 
 
-def test_sudo_is_believed_of_root_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "getuid", lambda: 12345)
-    assert this_process({"SUDO_USER": "bob"}) == Author(
-        "uid 12345", f"uid 12345, process {os.getpid()}"
+def test_the_other_end_of_a_socket(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SUDO_USER", raising=False)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        found = peer_of(ours)
+    assert (found.who, found.origin) == (this_process().who, this_process().origin)
+
+
+def test_the_peer_of_another_process(tmp_path: Path) -> None:
+    """Its uid and pid are the kernel's; what sudo said to it is read of its environment."""
+    script = (
+        "import socket, sys; s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); s.recv(1)"
     )
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "s"))
+        listener.listen()
+        words = [sys.executable, "-c", script, str(tmp_path / "s")]
+        with subprocess.Popen(words, env={"SUDO_USER": "bob"}) as child:
+            with listener.accept()[0] as connection:
+                found = peer_of(connection)
+            child.wait(20)
+    assert found.origin == f"uid {os.getuid()}, process {child.pid}"
+    assert found.sudo_user == (None if os.getuid() else "bob")
