@@ -2,8 +2,8 @@
  * how it works and defines the parts of a step and EACH(DO, k), which does DO(stream, k) for each stream. */
 
 #if STREAMS == 1
-#define LOAD_S_OF_I(l, at, k) S_OF_I_LATE(a, at, k, zero[(k) & LAG])
-#define NOTE_J(l, k) ZERO_OF(zero[(k) & LAG], j##l);
+#define LOAD_S_OF_I(l, at, k) S_OF_I_LATE(a, at, k, zero[(k) & (LAG - 1)])
+#define NOTE_J(l, k) ZERO_OF(zero[(k) & (LAG - 1)], j##l);
 #else
 #define LOAD_S_OF_I(l, at, k) S_OF_I(a, at, k)
 #define NOTE_J(l, k)
@@ -49,7 +49,7 @@ static void NAME(blocks)(rc4_stream *s, uint32_t blocks)
 {
     size_t done = 0, length = (size_t)blocks * RC4_BLOCK;
 #if STREAMS == 1
-    uint64_t zero[LAG + 1] = {0};
+    uint64_t zero[LAG] = {0}; /* of the last steps' j */
 #endif
     EACH(BEGIN, 0)
     for (; done < length; done += RC4_BLOCK) {
@@ -80,7 +80,7 @@ static void NAME(schedule)(uint32_t (*table)[256], const uint8_t (*key)[16])
 {
     uint32_t *const first = table[0], *at;
 #if STREAMS == 1
-    uint64_t zero[LAG + 1] = {0};
+    uint64_t zero[LAG] = {0}; /* of the last steps' j */
 #endif
     EACH(KEY_BEGIN, 0)
     for (uint32_t l = 0; l < STREAMS; l++)

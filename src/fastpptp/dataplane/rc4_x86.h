@@ -14,8 +14,8 @@
  *   A lone stream has nothing in between. There S[i] is loaded only once the j of LAG steps before is known:
  *   the load's address has that j's bits 8 to 15 added, which are zero.
  *
- *   The step itself is in assembler: eight instructions. Compilers keep the address of S[j] in a register
- *   of its own, which makes them eleven, and with four streams then run out of registers. */
+ *   The step itself is in assembler: seven instructions. Compilers keep the address of S[j] in a register
+ *   of its own, which makes them ten, and with four streams then run out of registers. */
 #ifndef FASTPPTP_RC4_X86_H
 #define FASTPPTP_RC4_X86_H
 
@@ -41,7 +41,7 @@ typedef struct {
 #pragma GCC push_options
 #pragma GCC target("avx2")
 
-enum { LAG = 3 };
+enum { LAG = 4 }; /* a power of 2 */
 
 /* a = S[i], for the i that is k cells after `at`. */
 #define S_OF_I(a, at, k) __asm__ volatile("movl %c2(%1), %k0" : "=r"(a) : "r"(at), "i"(4 * (k)) : "memory")
