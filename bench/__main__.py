@@ -26,10 +26,11 @@ BENCHES = {
     "bench_framing": 90,
     "bench_cores": 60,
     "bench_scale": 90,
-    "bench_latency": 90,
-    "bench_throughput": 240,
+    "bench_latency": 120,
+    "bench_throughput": 540,
+    "bench_guest": 240,
     "bench_store": 120,
-    "bench_sessions": 600,
+    "bench_sessions": 900,
 }
 RESULTS = Path(__file__).parent / "results"
 

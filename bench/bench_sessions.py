@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from bench.rows import Row, ratio_of
 from tests.headend import Headend
@@ -75,7 +76,7 @@ def setup_rate(scene: Scene, calls: int, count: int, runs: int) -> Row:
             scene.load("--sessions", count, "--calls", calls, "--in-flight", IN_FLIGHT) as load,
         ):
             up = load.wait_for("up", 60 + count / 20)
-            samples.append(up["reached"] / up["seconds"])
+            samples.append(rate(up))
     name = f"setup rate, {count:,} sessions, {_over(calls)}"
     row = Row(SECTION, name, statistics.median(samples), "sessions/s", samples=samples)
     return row.against(f">= {SETUPS_TARGET}", row.figure >= SETUPS_TARGET)
@@ -109,7 +110,7 @@ def scale(scene: Scene, calls: int, count: int) -> list[Row]:
 
 @dataclass(frozen=True)
 class Storm:
-    """What a redial storm did, beside the rate at which sessions came up just before it."""
+    """What a redial storm did, beside the rates at which sessions came up before it."""
 
     best: float
     goodput: float
@@ -118,18 +119,26 @@ class Storm:
 
 
 def blow(scene: Scene, clients: int, established: int, seconds: float) -> Storm:
-    """Clients dial at OVERLOAD times the rate at which `established` sessions came up before."""
+    """Clients dial at OVERLOAD times the rate at which `established` sessions came up.
+
+    They come up twice, to say how many times too many that is, and to be there when it begins; the
+    best rate is the mean of both, for one right before is a better measure than one alone.
+    """
     common = ("--sessions", established, "--calls", SHARED, "--in-flight", IN_FLIGHT)
     with scene.headend(handshakes=ADMITTED):
         with scene.load(*common) as load:
-            up = load.wait_for("up", 60 + established / 20)
-        best = up["reached"] / up["seconds"]
-        storm = ("--storm", OVERLOAD * best, "--clients", clients, "--storm-seconds", seconds)
+            first = rate(load.wait_for("up", 60 + established / 20))
+        storm = ("--storm", OVERLOAD * first, "--clients", clients, "--storm-seconds", seconds)
         with scene.load(*common, *storm) as load:
-            done = load.wait_for("stormed", 120 + seconds + established / 20)
-    ups = [moment for moment in done["ups"] if moment >= SETTLING]
+            second = rate(load.wait_for("up", 60 + established / 20))
+            done = load.wait_for("stormed", 120 + seconds)
+    ups = [moment for moment in done["ups"] if SETTLING <= moment < seconds]
     refused, dropped = sum(done["failed"].values()), sum(done["dropped"].values())
-    return Storm(best, len(ups) / (seconds - SETTLING), refused, dropped)
+    return Storm((first + second) / 2, len(ups) / (seconds - SETTLING), refused, dropped)
+
+
+def rate(up: dict[str, Any]) -> float:
+    return float(up["reached"] / up["seconds"])
 
 
 def storms(scene: Scene, clients: int, established: int, seconds: float, runs: int) -> list[Row]:
@@ -141,10 +150,11 @@ def storms(scene: Scene, clients: int, established: int, seconds: float, runs: i
     row = Row(SECTION, name, statistics.median(goodput), "sessions/s", "the best rate", share)
     row.samples = goodput
     refused = sum(storm.refused for storm in made)
-    row.note = f"{refused:,} calls refused; {dropped} of {established:,} sessions dropped"
+    shares = ", ".join(f"{storm.goodput / storm.best:.2f}" for storm in made)
+    row.note = f"{shares}; {refused:,} calls refused; {dropped} of {established:,} sessions dropped"
     return [
         Row(SECTION, "best rate before a storm", statistics.median(best), "sessions/s"),
-        row.against(">= 80 %, none dropped", share >= 0.8 and not dropped),
+        row.against(">= 0.8x, none dropped", share >= 0.8 and not dropped),
     ]
 
 
@@ -171,4 +181,4 @@ def measured(scene: Scene, quick: bool) -> Iterator[Row]:
     if quick:
         yield from storms(scene, 60_000, established=500, seconds=8, runs=1)
     else:
-        yield from storms(scene, 60_000, established=1_000, seconds=8, runs=5)
+        yield from storms(scene, 60_000, established=2_000, seconds=8, runs=5)

@@ -1,8 +1,9 @@
-"""Markdown and plots from a run."""
+"""Markdown and plots from a run, with the paragraphs of notes.md where they belong."""
 
 from __future__ import annotations
 
 import re
+from fnmatch import fnmatchcase
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,10 @@ from bench.rows import Row, Run
 # Data-sheet figures of the VPN 3000 series: sessions, encrypted throughput in Mbit/s.
 VPN3000 = {"3005, 3015": (100, 4), "3030": (1_500, 50), "3060": (5_000, 100), "3080": (10_000, 100)}
 
+# Paragraphs under headings: a section's name, or a pattern for the names of rows that fall short.
+NOTES = Path(__file__).with_name("notes.md")
+VERDICTS = {True: "met", False: "short", None: ""}
+
 
 def number(value: float) -> str:
     if value >= 1000:
@@ -20,10 +25,54 @@ def number(value: float) -> str:
 
 
 def line(row: Row) -> str:
-    ratio = f"{row.ratio:.2f}x {row.baseline}" if row.ratio is not None else row.baseline
-    verdict = {True: "met", False: "short", None: ""}[row.met]
-    cells = (row.name, f"{number(row.figure)} {row.unit}", ratio, row.target, verdict, row.note)
+    cells = (row.name, figure(row), against(row), row.target, VERDICTS[row.met], row.note)
     return "| " + " | ".join(cells) + " |"
+
+
+def figure(row: Row) -> str:
+    return f"{number(row.figure)} {row.unit}"
+
+
+def against(row: Row) -> str:
+    return f"{row.ratio:.2f}x {row.baseline}" if row.ratio is not None else row.baseline
+
+
+def targets(rows: list[Row]) -> list[str]:
+    """Every row that has a target, in one table."""
+    found = [row for row in rows if row.target]
+    if not found:
+        return []
+    met = sum(row.met is True for row in found)
+    text = [f"## Beside their targets: {met} of {len(found)} met", ""]
+    text += ["| section | what | median | against | target | |", "|---|---|---|---|---|---|"]
+    for row in found:
+        cells = (row.section, row.name, figure(row), against(row), row.target, VERDICTS[row.met])
+        text.append("| " + " | ".join(cells) + " |")
+    return [*text, ""]
+
+
+def read_notes(text: str) -> dict[str, str]:
+    """Paragraphs by their `## ` headings."""
+    parts = (part.partition("\n") for part in re.split(r"^## ", text, flags=re.MULTILINE)[1:])
+    return {heading.strip(): body.strip() for heading, _, body in parts}
+
+
+def shortfalls(rows: list[Row], notes: dict[str, str]) -> list[str]:
+    """The rows that fall short, with what is known of why."""
+    short = [row for row in rows if row.met is False]
+    if not short:
+        return []
+    text = ["## Rows that fall short", ""]
+    told = {row.name: _pattern(row.name, notes) for row in short}
+    for pattern in dict.fromkeys(told.values()):
+        names = "; ".join(name for name, found in told.items() if found == pattern)
+        text += [f"*{names}*: {notes.get(pattern, 'nothing is written about it yet.')}", ""]
+    return text
+
+
+def _pattern(name: str, notes: dict[str, str]) -> str:
+    """The heading that a row's name matches first, or nothing."""
+    return next((pattern for pattern in notes if fnmatchcase(name, pattern)), "")
 
 
 def table(rows: list[Row]) -> list[str]:
@@ -64,10 +113,12 @@ def markdown(run: Run, plots: list[str]) -> str:
         "Figures are medians; ratios are to a baseline of the same run.",
         "",
     ]
+    notes = read_notes(NOTES.read_text())
+    text += [*targets(run.rows), *shortfalls(run.rows, notes)]
     for section, rows in groupby(run.rows, key=lambda row: row.section):
         text += [f"## {section}", "", *table(list(rows)), ""]
-        if section in run.notes:
-            text += [run.notes[section], ""]
+        for told in (notes, run.notes):
+            text += [told[section], ""] if section in told else []
     text += against_vpn3000(run)
     text += [f"![{name}]({name})" for name in plots]
     return "\n".join(text) + "\n"

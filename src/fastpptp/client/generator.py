@@ -319,6 +319,7 @@ class Load:
             self._do(self._population.connection_made(line.number, local, self._loop.time()))
 
     def line_read(self, line: Line, data: bytes) -> None:
+        self._read_punts()  # as the headend does: what has begun goes first
         self._do(self._population.data_received(line.number, data, self._loop.time()))
 
     def line_lost(self, line: Line) -> None:
@@ -333,10 +334,14 @@ class Load:
         received = rows["rx_packets"]
         return {"received": int(received.sum()), "receivers": int((received > 0).sum())}
 
-    def _read_dataplane(self) -> None:
+    def _read_punts(self) -> None:
         now = self._loop.time()
         for handle, frame in self._dataplane.read_punts():
             self._do(self._population.frame_received(handle, frame, now))
+
+    def _read_dataplane(self) -> None:
+        self._read_punts()
+        now = self._loop.time()
         for handle, bits in self._dataplane.read_events():
             self._do(self._population.call_event(handle, bits, now))
 

@@ -346,6 +346,8 @@ class SessionManager:
             answer = tunnel.control.refuse_call(
                 call, now, result=OutgoingCallResult.GENERAL_ERROR, error=GeneralError.NO_RESOURCE
             )
+            tunnel.idle_since = now  # who keeps asking is not idle
+            self._mind_idle(tunnel)
             return [*self._tell_seldom(refusal, now), *self._control(tunnel, answer, now)]
         self._begin(tunnel, call, handle, now)
         pptp = self._policy.pptp

@@ -67,34 +67,38 @@ class Layout:
     def __init__(self, kind: MessageType, *fields: Field) -> None:
         self.kind = kind
         self.fields = tuple(field for field in fields if field.name)
+        self._names = tuple(field.name for field in self.fields)
+        self._texts = tuple(place for place, field in enumerate(self.fields) if field.is_text)
         self._body = struct.Struct(">" + "".join(field.format for field in fields))
         self.size = HEADER.size + self._body.size
         self._header = HEADER.pack(self.size, CONTROL_MESSAGE, MAGIC_COOKIE, kind)
 
     def pack(self, message: Message) -> bytes:
-        values = [_to_wire(field, getattr(message, field.name)) for field in self.fields]
+        values = [getattr(message, name) for name in self._names]
+        for place in self._texts:
+            values[place] = _to_wire(self.fields[place], values[place])
         try:
             return self._header + self._body.pack(*values)
         except struct.error as error:
             raise LocalProtocolError(f"{self.kind.text}: {error}") from error
 
     def unpack(self, data: bytes) -> list[Any]:
-        values = self._body.unpack_from(data, HEADER.size)
-        return [_from_wire(field, value) for field, value in zip(self.fields, values, strict=True)]
+        values = list(self._body.unpack_from(data, HEADER.size))
+        for place in self._texts:
+            values[place] = _from_wire(values[place])
+        return values
 
 
-def _to_wire(field: Field, value: Any) -> Any:
-    if not field.is_text:
-        return value
+def _to_wire(field: Field, value: object) -> bytes:
     octets = str(value).encode("latin-1", "replace")
     if len(octets) > int(field.format[:-1]):
         raise LocalProtocolError(f"{field.label} is longer than {field.format[:-1]} octets")
     return octets
 
 
-def _from_wire(field: Field, value: Any) -> Any:
+def _from_wire(octets: bytes) -> str:
     """Text ends at the first zero octet; latin-1 takes any octet and loses none."""
-    return value.partition(b"\0")[0].decode("latin-1") if field.is_text else value
+    return octets.partition(b"\0")[0].decode("latin-1")
 
 
 def _u8(name: str, show: Show = "d", *, optional: bool = False) -> Field:

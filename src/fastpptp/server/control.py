@@ -14,6 +14,11 @@ LINGER = 10.0
 # its calls needs at once.
 WRITE_LIMIT = 256 << 10
 
+# Octets that one connection may hand in before the others and the dataplane have their turn: some
+# twenty messages. All connections share the buffer, for asyncio fills it and tells us at once.
+READ_LIMIT = 4096
+_BUFFER = memoryview(bytearray(READ_LIMIT))
+
 
 class ControlOwner(Protocol):
     """Who hears of control connections. Numbers are never used twice."""
@@ -29,7 +34,7 @@ class ControlOwner(Protocol):
     def connection_lost(self, connection: int) -> None: ...
 
 
-class ControlProtocol(asyncio.Protocol):
+class ControlProtocol(asyncio.BufferedProtocol):
     """One TCP connection. asyncio sets TCP_NODELAY; the peer's FIN closes it once ours is out."""
 
     def __init__(self, owner: ControlOwner, write_limit: int = WRITE_LIMIT) -> None:
@@ -49,9 +54,12 @@ class ControlProtocol(asyncio.Protocol):
             self, IPv4Address(local[0]), IPv4Address(peer[0])
         )
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return _BUFFER
+
+    def buffer_updated(self, count: int) -> None:
         if self._number:
-            self._owner.data_received(self._number, data)
+            self._owner.data_received(self._number, bytes(_BUFFER[:count]))
 
     def connection_lost(self, error: Exception | None) -> None:
         if self._number:

@@ -38,6 +38,9 @@ STOP_WAIT = 3.0
 # Punts and events are read in rounds, so that control connections get their turn between them.
 ROUND = 256
 
+# Connections are accepted in rounds too.
+ACCEPT_ROUND = 64
+
 Load = Callable[[], Awaitable[PolicySnapshot]]
 ChangePassword = Callable[[str, str], Awaitable[PolicySnapshot]]
 
@@ -105,8 +108,9 @@ class Headend:
         loop.add_reader(self._dataplane.fileno(), self._read_dataplane)
         for listener in self._listeners:
             self._servers.append(
-                await loop.create_server(factory(self), sock=listener, backlog=BACKLOG)
+                await loop.create_server(factory(self), sock=listener, backlog=ACCEPT_ROUND)
             )
+            listener.listen(BACKLOG)  # asyncio means one number for both
         self.events.record(occur("SYSTEM", 100, version=__version__, listen=self.listening))
         self.events.record(occur("SYSTEM", 103))
 
@@ -215,6 +219,8 @@ class Headend:
         return number
 
     def data_received(self, connection: int, data: bytes) -> None:
+        """Frames go first: a handshake that has begun must not wait for calls that are refused."""
+        self._read_punts()
         self._do(self.manager.data_received(connection, data, self._now()))
 
     def connection_lost(self, connection: int) -> None:
@@ -223,10 +229,14 @@ class Headend:
 
     # The dataplane.
 
-    def _read_dataplane(self) -> None:
+    def _read_punts(self) -> None:
         now = self._now()
         for handle, frame in self._dataplane.read_punts(ROUND):
             self._do(self.manager.frame_received(handle, frame, now))
+
+    def _read_dataplane(self) -> None:
+        self._read_punts()
+        now = self._now()
         for handle, bits in self._dataplane.read_events(ROUND):
             self._do(self._call_event(handle, bits, now))
 

@@ -158,3 +158,18 @@ def test_the_idle_time_of_a_tunnel_does_not_run_while_it_has_a_session() -> None
     dialled = memory.dial(client(), PEER)
     memory.run(50)
     assert dialled.calls[0].is_up
+
+
+def test_a_tunnel_whose_calls_are_refused_is_not_idle() -> None:
+    """A redial storm must not cost a control connection that others' calls may share."""
+    memory = world(policy(pptp={"maximum_tunnel_idle_time": 9}))
+    while memory.manager._ids.take():
+        pass
+    dialled = memory.dial(client(calls=0), PEER)
+    for _ in range(3):
+        memory.run(8)
+        dialled.place_call(memory.clock())
+    memory.run(8.9)
+    assert dialled.ended is None
+    memory.run(0.2)
+    assert dialled.ended is not None

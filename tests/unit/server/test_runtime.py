@@ -11,14 +11,16 @@ import struct
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from ipaddress import IPv4Address
+from unittest.mock import Mock, patch
 
 import pytest
 
+from fastpptp.effects import Effect
 from fastpptp.errors import ConfigurationError, Problem, UnavailableError
 from fastpptp.ports import CallEvent
 from fastpptp.ppp.events import IpUp, LinkEnd, LinkEnded
 from fastpptp.pptp.events import ControlEnd
-from fastpptp.server.control import ControlProtocol
+from fastpptp.server.control import READ_LIMIT, ControlProtocol
 from fastpptp.settings import profiles
 from fastpptp.settings.tree import Configuration
 from tests.unit.server.support import Rig, link_config, running, until
@@ -76,6 +78,44 @@ def test_control_messages_do_not_wait_for_each_other() -> None:
             assert protocol._transport is not None
             accepted = protocol._transport.get_extra_info("socket")
             assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+    run(test)
+
+
+def test_frames_that_wait_go_before_control_messages() -> None:
+    async def test() -> None:
+        async with running() as rig:
+            await rig.dial_up()
+            (view,) = rig.headend.manager.sessions()
+            (number,) = rig.headend._connections
+            manager, order = rig.headend.manager, Mock()
+            order.frame.return_value = order.data.return_value = []
+            with (
+                patch.object(manager, "frame_received", order.frame),
+                patch.object(manager, "data_received", order.data),
+            ):
+                rig.dataplane.receive_frame(view.handle, b"\xc0\x21\x09\x01\x00\x08\0\0\0\0")
+                rig.headend.data_received(number, b"")
+            assert [name for name, _, _ in order.mock_calls] == ["frame", "data"]
+
+    run(test)
+
+
+def test_a_connection_hands_in_a_bounded_amount_at_a_time() -> None:
+    async def test() -> None:
+        async with running() as rig:
+            _, writer = await asyncio.open_connection(*rig.address)
+            sizes: list[int] = []
+
+            def seen(connection: int, data: bytes, moment: float) -> list[Effect]:
+                sizes.append(len(data))
+                return []
+
+            with patch.object(rig.headend.manager, "data_received", side_effect=seen):
+                writer.write(bytes(50_000))
+                await until(lambda: sum(sizes) == 50_000)
+            assert max(sizes) <= READ_LIMIT
+            writer.close()
 
     run(test)
 
