@@ -159,7 +159,7 @@ class HeadendSession(Session):
     def complete(self, token: int, result: object, now: float) -> list[Effect]:
         """The answer to a pending token: an AuthResult, or an AddressGrant or None."""
         link_token = token & (1 << TOKEN_BITS) - 1
-        if self._pending.pop(token) == "auth":
+        if self._take_pending(token) == "auth":
             if not isinstance(result, AuthResult):
                 raise LocalProtocolError(f"not an AuthResult: {type(result).__name__}")
             return self._complete_auth(link_token, result, now)
@@ -338,9 +338,16 @@ class HeadendSession(Session):
 
     def _token_void(self, event: TokenVoid) -> list[Effect]:
         token = self.id << TOKEN_BITS | event.token
-        if self._pending.pop(token, None):
+        if self._take_pending(token):
             self._void.append(token)
         return []
+
+    def _take_pending(self, token: int) -> str | None:
+        """What was asked with a token, which is open no more."""
+        kind = self._pending.pop(token, None)
+        if not self._pending:
+            self._pending = {}  # one that was emptied keeps its room, in each of very many
+        return kind
 
     def _open_token(self, link_token: int, kind: str) -> int:
         token = self.id << TOKEN_BITS | link_token

@@ -77,6 +77,8 @@ _TIMED_OUT: Mapping[CallKind, int] = MappingProxyType(
 class Calls:
     """Carries out the call tables. `send` takes messages, `tell` events, in order."""
 
+    __slots__ = ("_send", "_tell", "registry", "role", "timeout")
+
     _HANDLERS: ClassVar[Mapping[type[Message], str]] = MappingProxyType(
         {
             OutgoingCallRequest: "_outgoing_call_request",

@@ -47,6 +47,8 @@ from fastpptp.pptp.tables import ControlInput, ControlState, next_control
 
 _NAME_OCTETS = 64  # of the Host Name and Vendor Name fields (2.1)
 _U32 = 0xFFFFFFFF
+_WELCOME = (StartResult.SUCCESS, 0)
+_STOPPED = (ControlEnd.STOPPED_LOCAL, "")
 
 
 class ControlConnection:
@@ -61,6 +63,27 @@ class ControlConnection:
     because its CallEnded may be waiting behind the CallRequested that the owner looks at.
     LocalProtocolError: the order does not fit the state, or a value does not fit its field.
     """
+
+    __slots__ = (
+        "_calls",
+        "_deadline",
+        "_echo_deadline",
+        "_echo_identifier",
+        "_events",
+        "_last_received",
+        "_output",
+        "_reader",
+        "_stopped",
+        "_verdict",
+        "config",
+        "local_address",
+        "originator",
+        "peer",
+        "peer_address",
+        "role",
+        "state",
+        "trace",
+    )
 
     VERSION: ClassVar[int] = 1
 
@@ -98,9 +121,9 @@ class ControlConnection:
         self._events: list[ControlEvent] = []
         self._calls = Calls(role, config.call_timeout, self._send, self._events.append)
         # Result and error of our Start-Control-Connection-Reply.
-        self._verdict: tuple[int, int] = (StartResult.SUCCESS, 0)
+        self._verdict: tuple[int, int] = _WELCOME
         # Of what wait_stop_reply ends with.
-        self._stopped: tuple[ControlEnd, str] = (ControlEnd.STOPPED_LOCAL, "")
+        self._stopped: tuple[ControlEnd, str] = _STOPPED
         # When the state that waits for one message ends by itself.
         self._deadline: float | None = now + config.establish_timeout
         self._last_received = now

@@ -23,6 +23,8 @@ class MessageReader:
     waits between two calls of `next` that returned None is shorter than the longest message.
     """
 
+    __slots__ = ("_buffer",)
+
     def __init__(self, pending: bytes = b"") -> None:
         self._buffer = bytearray(pending)
 

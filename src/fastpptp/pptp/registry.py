@@ -14,6 +14,8 @@ class CallRegistry:
     All waits last equally long, so the deadlines stay in the order in which they were set.
     """
 
+    __slots__ = ("_by_local", "_by_peer", "_calls", "_deadlines")
+
     def __init__(self) -> None:
         self._calls: dict[Call, None] = {}
         self._by_local: dict[int, Call] = {}
@@ -33,7 +35,7 @@ class CallRegistry:
 
     def remove(self, call: Call) -> None:
         del self._calls[call]
-        self._deadlines.pop(call, None)
+        self.set_deadline(call, None)
         if call.has_local_id:
             del self._by_local[call.local_call_id]
         if call.has_peer_id:
@@ -59,6 +61,8 @@ class CallRegistry:
         self._deadlines.pop(call, None)
         if deadline is not None:
             self._deadlines[call] = deadline
+        elif not self._deadlines:
+            self._deadlines = {}  # one that was emptied keeps its room, in each of very many
 
     def deadline(self) -> float | None:
         return next(iter(self._deadlines.values()), None)

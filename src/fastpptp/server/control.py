@@ -37,6 +37,8 @@ class ControlOwner(Protocol):
 class ControlProtocol(asyncio.BufferedProtocol):
     """One TCP connection. asyncio sets TCP_NODELAY; the peer's FIN closes it once ours is out."""
 
+    __slots__ = ("_number", "_owner", "_transport", "_write_limit")
+
     def __init__(self, owner: ControlOwner, write_limit: int = WRITE_LIMIT) -> None:
         self._owner = owner
         self._write_limit = write_limit
