@@ -73,6 +73,7 @@ interop: $(CORE) $(TOOLS) ## Debian's pppd, pptp-linux, pptpd and kernel MPPE in
 .PHONY: bench
 bench: $(CORE) $(TOOLS) ## measure; writes bench/results/
 	@ci/packages bench
+	@ci/lab
 	@$(PY) -m bench $(BENCH)
 
 .PHONY: docs

@@ -255,6 +255,6 @@ def saturated(count: int, rounds: int) -> Iterator[Row]:
 
 
 def run(quick: bool = False) -> Iterator[Row]:
-    count, rounds = (200, 3) if quick else (1000, 7)
+    count, rounds = (100, 2) if quick else (1000, 7)
     yield from alone(count, rounds)
     yield from saturated(count // 5, rounds)

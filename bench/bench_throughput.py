@@ -103,8 +103,9 @@ def beside_target(row: Row, outer: str, what: str, flows: int) -> Row:
 
 def run(quick: bool = False) -> Iterator[Row]:
     samples: Samples = defaultdict(lambda: defaultdict(list))
+    outers = ["raw"] if quick else [outer for outer in OUTER_BACKENDS if outer != "auto"]
     with Hosts() as hosts, ExitStack() as stack:
-        rigs = [rig(stack, hosts, outer) for outer in OUTER_BACKENDS if outer != "auto"]
+        rigs = [rig(stack, hosts, outer) for outer in outers]
         time.sleep(0.5)
         for _ in range(1 if quick else 5):
             one_round(rigs, 1 if quick else 2, samples)

@@ -105,7 +105,7 @@ def against_vpn3000(run: Run) -> list[str]:
     return [*text, ""]
 
 
-def markdown(run: Run, plots: list[str]) -> str:
+def markdown(run: Run, plots: list[str], notes: dict[str, str]) -> str:
     text = ["# Bench report", ""]
     text += [f"- {key}: {value}" for key, value in run.machine.items()]
     text += [
@@ -113,7 +113,6 @@ def markdown(run: Run, plots: list[str]) -> str:
         "Figures are medians; ratios are to a baseline of the same run.",
         "",
     ]
-    notes = read_notes(NOTES.read_text())
     text += [*targets(run.rows), *shortfalls(run.rows, notes)]
     for section, rows in groupby(run.rows, key=lambda row: row.section):
         text += [f"## {section}", "", *table(list(rows)), ""]
@@ -184,5 +183,5 @@ def write(run: Run, folder: Path, stem: str) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     run.save(folder / f"{stem}.json")
     path = folder / f"{stem}.md"
-    path.write_text(markdown(run, plot(run, folder, stem)))
+    path.write_text(markdown(run, plot(run, folder, stem), read_notes(NOTES.read_text())))
     return path

@@ -12,6 +12,7 @@ import pytest
 from bench import __main__ as benches
 from bench import report
 from bench.rows import Row, Run
+from tests import hosts
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -24,6 +25,19 @@ def command(*words: str) -> str:
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.netns
+@pytest.mark.parametrize("name", ["bench_cores", "bench_latency", "bench_throughput"])
+def test_benches_on_test_hosts_run(name: str, tmp_path: Path) -> None:
+    if reason := hosts.missing():
+        pytest.skip(reason)
+    pytest.importorskip("matplotlib", reason="matplotlib is not here: pip install .[bench]")
+    command(sys.executable, "-m", "bench", "--quick", "--out", str(tmp_path), "--name", "q", name)
+    rows = Run.load(tmp_path / "q.json").rows
+    assert rows
+    assert all(row.figure > 0 or row.baseline.startswith("added to") for row in rows)
 
 
 @pytest.mark.slow
@@ -56,6 +70,23 @@ def test_a_bench_that_fails_keeps_what_it_gave(monkeypatch: pytest.MonkeyPatch) 
     assert [row.name for row in run.rows] == ["first"]
 
 
+def test_rows_stand_beside_their_targets_and_say_why_they_fall_short() -> None:
+    run = Run({"processor": "p"})
+    run.rows = [
+        Row("cores", "raw, up", 3.0, "x", "ours", 3.0).against(">= 2x", True),
+        Row("cores", "raw, down", 1.0, "x", "ours", 1.0).against(">= 2x", False),
+        Row("cores", "xdp, down", 1.5, "x", "ours", 1.5).against(">= 2x", False),
+    ]
+    notes = "Introduction.\n\n## cores\n\nHow.\n\n## raw, *\n\nThe cipher\nbounds it.\n"
+    text = report.markdown(run, [], report.read_notes(notes))
+    assert "1 of 3 met" in text
+    assert "| cores | raw, up | 3 x | 3.00x ours | >= 2x | met |" in text
+    assert "*raw, down*: The cipher\nbounds it." in text
+    assert "*xdp, down*: nothing is written about it yet." in text
+    assert "\nHow.\n" in text
+    assert "Introduction" not in text
+
+
 def test_the_reference_stands_beside_encrypted_throughput(tmp_path: Path) -> None:
     run = Run({"processor": "p"})
     run.rows = [
@@ -63,7 +94,7 @@ def test_the_reference_stands_beside_encrypted_throughput(tmp_path: Path) -> Non
         Row("end to end", "no encryption, 1 flow", 9000, "Mbit/s"),
         Row("sessions", "concurrent sessions", 15000, "sessions", target=">= 15,000", met=True),
     ]
-    text = report.markdown(run, [])
+    text = report.markdown(run, [], {})
     assert "15,000 sessions, 400 Mbit/s." in text
     assert "| 3005, 3015 | 100 | 150x | 4 | 100x |" in text
     assert "0.90x the relay" in text
