@@ -49,6 +49,8 @@ def as_row(section: str, baseline: str, case: bench_mppe.Row, library: ctypes.CD
     if section == OPENSSL and case.target is not None:
         row.target = f">= {case.target}x" + (f", beyond {case.beyond}x" if case.beyond else "")
         row.met = found["ratio"] >= case.target
+    if section == OPENSSL and case.level == "auto" and _core.cpu_level() != "avx512":
+        row.note = "no AVX-512 here"
     return row
 
 
