@@ -115,6 +115,7 @@ def raise_end(
     workers: int,
     mtu: int,
     packets: bool,
+    xdp: bool,
 ) -> End:
     queues = within(host, lambda: open_tun(workers, vnet))
     for queue in queues:
@@ -131,6 +132,7 @@ def raise_end(
             vnet_header=vnet,
             udp_offload=vnet,
             packet_fds=[packet.fileno() for packet in senders],
+            xdp=xdp,
         )
     )
     other = CALL_IDS["client" if side.label == "headend" else "headend"]
@@ -156,13 +158,14 @@ def tunnel(
     workers: int = 1,
     mtu: int = 1396,
     packets: bool = False,
+    xdp: bool = False,
 ) -> Iterator[tuple[End, End]]:
     """A call between two namespaces, up."""
     left, right = hosts.add("headend"), hosts.add("client")
     hosts.join(left, f"{HEADEND}/24", right, f"{CLIENT}/24")
     with ExitStack() as stack:
         ends = [
-            raise_end(stack, host, side, mode, vnet, workers, mtu, packets)
+            raise_end(stack, host, side, mode, vnet, workers, mtu, packets, xdp)
             for host, side in zip((left, right), SIDES, strict=True)
         ]
         yield ends[0], ends[1]

@@ -37,6 +37,7 @@ cdef worker *worker_new(uint32_t frames) noexcept nogil:
     w.frames = <uint8_t *> memory_take(frames_size(frames))
     w.notes = <frame_note *> memory_take(frames * sizeof(frame_note))
     w.free = <uint32_t *> memory_take(frames * sizeof(uint32_t))
+    w.lent = <uint8_t *> memory_take(frames)
     w.commands.memory = <uint8_t *> memory_take(COMMAND_RING)
     w.commands.size = COMMAND_RING
     w.punts.memory = <uint8_t *> memory_take(PUNT_RING)
@@ -61,8 +62,8 @@ cdef worker *worker_new(uint32_t frames) noexcept nogil:
 
 cdef bint worker_whole(worker *w) noexcept nogil:
     return (
-        w.frames != NULL and w.notes != NULL and w.free != NULL and w.commands.memory != NULL
-        and w.punts.memory != NULL and w.events != NULL and w.routes.slots != NULL
+        w.frames != NULL and w.notes != NULL and w.free != NULL and w.lent != NULL
+        and w.commands.memory != NULL and w.punts.memory != NULL and w.events != NULL and w.routes.slots != NULL
         and w.inner.spill != NULL and w.inner.gro != NULL and w.engine != NULL
     )
 
@@ -70,6 +71,7 @@ cdef bint worker_whole(worker *w) noexcept nogil:
 cdef void worker_free(worker *w) noexcept nogil:
     """Wipe and release. The descriptors that the worker made are closed, those it was given are not."""
     cdef uint32_t frames = w.frame_count
+    free_ports(w)
     descriptor_close(w.epoll_fd)
     descriptor_close(w.wake_fd)
     descriptor_close(w.side_fd)
@@ -78,6 +80,7 @@ cdef void worker_free(worker *w) noexcept nogil:
     memory_give(w.frames, frames_size(frames))
     memory_give(w.notes, frames * sizeof(frame_note))
     memory_give(w.free, frames * sizeof(uint32_t))
+    memory_give(w.lent, frames)
     memory_give(w.commands.memory, COMMAND_RING)
     memory_give(w.punts.memory, PUNT_RING)
     memory_give(w.events, sizeof(event_list))

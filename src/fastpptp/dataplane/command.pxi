@@ -16,6 +16,8 @@ cdef enum:
     COMMAND_ROUTE_REMOVE
     COMMAND_GIVE
     COMMAND_TAKE
+    COMMAND_PORT_OPEN
+    COMMAND_PORT_CLOSE
 
 cdef enum:
     DIRECTION_RECEIVE = 0
@@ -97,6 +99,10 @@ cdef void run_command(worker *w, record *place) noexcept nogil:
         route_add(&w.routes, (<route_body *> body).prefix, (<route_body *> body).length, place.handle)
     elif place.kind == COMMAND_ROUTE_REMOVE:
         route_remove(&w.routes, (<route_body *> body).prefix, (<route_body *> body).length, place.handle)
+    elif place.kind == COMMAND_PORT_OPEN:
+        adopt_port(w, (<xdp_port **> body)[0])
+    elif place.kind == COMMAND_PORT_CLOSE:
+        close_ports(w, <int> place.argument)
     else:
         call = call_find(w, place.handle)
         if call != NULL:

@@ -22,7 +22,7 @@ cdef void _identifier(uint8_t *target, bytes value) noexcept:
         memcpy(target, <const uint8_t *> value, 8)
 
 
-cdef class Dataplane(Shards):
+cdef class Dataplane(XdpShards):
     """Every packet of up to 65,535 calls: enhanced GRE on one side, IP packets on the other.
 
     `outer_fds`: one raw IPPROTO_GRE socket for each worker (or a connected datagram socket that
@@ -30,6 +30,7 @@ cdef class Dataplane(Shards):
     descriptor with one IP packet a read and write), behind a 10-octet virtio header if `vnet_header`.
     `packet_fds`: none, or for each worker an AF_PACKET SOCK_DGRAM socket of protocol 0, by which calls
     with an adjacency send.
+    With `xdp` the interfaces that open_xdp() is told receive and send by AF_XDP.
     `udp_offload` says that the kernel takes UDP super-packets too (TUN_F_USO4, Linux 6.2). Both stay
     the caller's, are made non-blocking, and must outlive this object. `inner_mtu` bounds every inner
     packet, 1..1916 octets. `frames` is the number of 2,048-octet packet buffers of each worker.
@@ -81,6 +82,7 @@ cdef class Dataplane(Shards):
         self._handles[call_id] = handle
         self._moved.pop(call_id, None)
         self._owners[call_id] = call_id % self._count
+        self._steer_call(call_id, body.local_address, True)
         self._generations[call_id] = generation
         self._send(handle, COMMAND_OPEN, 0, &body, sizeof(body))
 
@@ -91,6 +93,7 @@ cdef class Dataplane(Shards):
         self._change_routes(handle, [])
         self._send(handle, COMMAND_CLOSE)
         del self._handles[handle & 0xFFFF]
+        self._steer_call(handle & 0xFFFF, 0, False)
         self._closing.add(handle & 0xFFFF)
 
     def move_call(self, handle, worker):

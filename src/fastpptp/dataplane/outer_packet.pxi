@@ -21,15 +21,8 @@ cdef enum:
     VERSION_AND_LENGTH = 0x45
 
 
-cdef inline bint packet_reaches(worker *w, call_state *call, uint32_t length) noexcept nogil:
-    """Whether a GRE packet of this length can go by the packet socket."""
-    return w.packet_fd >= 0 and length + IP_HEADER <= call.hop_mtu
-
-
-cdef void packet_push(worker *w, call_state *call, uint32_t k) noexcept nogil:
-    """Give message `k`, GRE so far, its IPv4 header and its next hop. DF stays clear."""
-    cdef msghdr *message = &w.out_messages[k].msg_hdr
-    cdef sockaddr_ll *name = <sockaddr_ll *> &w.out_names[k]
+cdef uint8_t *outer_header(worker *w, call_state *call, uint32_t k) noexcept nogil:
+    """Give message `k`, GRE so far, its IPv4 header and return that. DF stays clear."""
     cdef uint8_t *ip = <uint8_t *> w.out_vectors[k].iov_base - IP_HEADER
     cdef uint32_t length = <uint32_t> w.out_vectors[k].iov_len + IP_HEADER
     memset(ip, 0, IP_HEADER)
@@ -45,6 +38,14 @@ cdef void packet_push(worker *w, call_state *call, uint32_t k) noexcept nogil:
     ip_checksum(ip)
     w.out_vectors[k].iov_base = ip
     w.out_vectors[k].iov_len = length
+    return ip
+
+
+cdef void packet_push(worker *w, call_state *call, uint32_t k) noexcept nogil:
+    """Give message `k`, GRE so far, its IPv4 header and its next hop."""
+    cdef msghdr *message = &w.out_messages[k].msg_hdr
+    cdef sockaddr_ll *name = <sockaddr_ll *> &w.out_names[k]
+    outer_header(w, call, k)
     name.sll_family = <uint16_t> AF_PACKET
     put16(<uint8_t *> &name.sll_protocol, ETH_P_IP)
     name.sll_ifindex = call.hop_device
@@ -54,15 +55,16 @@ cdef void packet_push(worker *w, call_state *call, uint32_t k) noexcept nogil:
     message.msg_namelen = sizeof(sockaddr_ll)
     message.msg_control = NULL
     message.msg_controllen = 0
-    w.out_packet[k] = True
 
 
-cdef void packet_turn_raw(worker *w, uint32_t k) noexcept nogil:
+cdef void turn_raw(worker *w, uint32_t k) noexcept nogil:
     """The device did not take message `k`: the raw socket shall, with the addresses it has already."""
-    cdef uint8_t *ip = <uint8_t *> w.out_vectors[k].iov_base
+    cdef uint32_t link = 0 if w.out_ways[k] == WAY_PACKET else ETHERNET
+    cdef uint8_t *ip = <uint8_t *> w.out_vectors[k].iov_base + link
     cdef uint32_t source, target
     memcpy(&source, ip + 12, 4)
     memcpy(&target, ip + 16, 4)
     w.out_vectors[k].iov_base = ip + IP_HEADER
-    w.out_vectors[k].iov_len -= IP_HEADER
+    w.out_vectors[k].iov_len -= link + IP_HEADER
+    w.out_ways[k] = WAY_RAW
     outer_address(w, k, source, target)

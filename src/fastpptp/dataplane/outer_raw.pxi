@@ -44,8 +44,11 @@ cdef extern from *:
 cdef enum:
     OUTER_BUFFER = 16 << 20
 
-# Which socket is full.
+# How a message goes; which socket is full is told as one more.
 cdef enum:
+    WAY_RAW = 0
+    WAY_PACKET = 1
+    WAY_PORT = 2                 # and the port's place
     STALLED_RAW = 1
     STALLED_PACKET = 2
 
@@ -99,7 +102,7 @@ cdef uint32_t outer_receive(worker *w) noexcept nogil:
             drop(w, OUTER_TRUNCATED)
             frame_give(w, frame)
             continue
-        receive_gre(w, frame, w.rx_messages[k].msg_len)
+        receive_gre(w, frame, frame_at(w, frame), w.rx_messages[k].msg_len)
         if w.ready_count > READY_FULL:
             deliver(w)
     deliver(w)
@@ -112,18 +115,20 @@ cdef void prefetch_calls(worker *w, int got) noexcept nogil:
     The packets are not looked at yet, so any Call-ID may stand there; each has its place in the arenas.
     """
     cdef int k
-    cdef uint32_t header, call_id
-    cdef const uint8_t *ip
     for k in range(got):
-        ip = frame_at(w, w.rx_frames[k])
-        header = (ip[0] & 15) * 4
-        if w.rx_messages[k].msg_len < header + 8:
-            continue
-        call_id = get16(ip + header + 6)
-        prefetch_lines(&w.calls[call_id], CACHE_LINE)
-        prefetch_lines(<uint8_t *> &w.calls[call_id] + CALL_RECEIVING, CACHE_LINE)
-        prefetch_lines(&w.calls[call_id].heard, CACHE_LINE)
-        prefetch(&w.rows[call_id])
+        prefetch_call(w, frame_at(w, w.rx_frames[k]), w.rx_messages[k].msg_len)
+
+
+cdef inline void prefetch_call(worker *w, const uint8_t *ip, uint32_t length) noexcept nogil:
+    cdef uint32_t header = (ip[0] & 15) * 4
+    cdef uint32_t call_id
+    if length < header + 8:
+        return
+    call_id = get16(ip + header + 6)
+    prefetch_lines(&w.calls[call_id], CACHE_LINE)
+    prefetch_lines(<uint8_t *> &w.calls[call_id] + CALL_RECEIVING, CACHE_LINE)
+    prefetch_lines(&w.calls[call_id].heard, CACHE_LINE)
+    prefetch(&w.rows[call_id])
 
 
 cdef void outer_push(
@@ -131,13 +136,24 @@ cdef void outer_push(
 ) noexcept nogil:
     """Put a GRE packet into the batch; there is room. Takes the frame."""
     cdef uint32_t k = w.out_count
+    cdef uint32_t slot = 0
+    cdef xdp_port *port
     w.out_count += 1
     w.out_frames[k] = frame
     w.out_vectors[k].iov_base = gre
     w.out_vectors[k].iov_len = length
     if not w.outer_named:
         return
-    if packet_reaches(w, call, length):
+    w.out_ways[k] = WAY_RAW
+    if length + IP_HEADER > call.hop_mtu:
+        outer_address(w, k, call.local_address, call.peer_address)
+        return
+    port = port_to(w, call, &slot)
+    if port != NULL:
+        w.out_ways[k] = <uint8_t> (WAY_PORT + slot)
+        xdp_push(w, port, call, k)
+    elif w.packet_fd >= 0:
+        w.out_ways[k] = WAY_PACKET
         packet_push(w, call, k)
     else:
         outer_address(w, k, call.local_address, call.peer_address)
@@ -160,20 +176,29 @@ cdef void outer_address(worker *w, uint32_t k, uint32_t source, uint32_t target)
     info.ipi_spec_dst.s_addr = source
     message.msg_control = w.out_controls[k]
     message.msg_controllen = CMSG_SPACE(sizeof(in_pktinfo))
-    w.out_packet[k] = False
 
 
 cdef inline uint32_t outer_run(worker *w) noexcept nogil:
     """How many of the next messages go by one socket: packets of a call never overtake each other."""
     cdef uint32_t end = w.out_sent + 1
-    while end < w.out_count and w.out_packet[end] == w.out_packet[w.out_sent]:
+    while end < w.out_count and w.out_ways[end] == w.out_ways[w.out_sent]:
         end += 1
     return end - w.out_sent
 
 
-cdef inline int outer_socket(worker *w) noexcept nogil:
-    """The socket that the next message goes by."""
-    return w.packet_fd if w.out_packet[w.out_sent] else w.outer_fd
+cdef int outer_send(worker *w) noexcept nogil:
+    """Send the next messages by their socket; how many it took, or -errno."""
+    cdef uint8_t way = w.out_ways[w.out_sent]
+    cdef int sent
+    if way != w.out_waiting and not xdp_gone(w):
+        return -EAGAIN
+    if way >= WAY_PORT:
+        return xdp_send(w, way - WAY_PORT, outer_run(w))
+    sent = sendmmsg(
+        w.packet_fd if way == WAY_PACKET else w.outer_fd,
+        &w.out_messages[w.out_sent], outer_run(w), MSG_DONTWAIT | MSG_NOSIGNAL,
+    )
+    return sent if sent >= 0 else -errno
 
 
 cdef void outer_flush(worker *w) noexcept nogil:
@@ -181,19 +206,19 @@ cdef void outer_flush(worker *w) noexcept nogil:
     cdef int sent
     cdef uint32_t k
     w.out_stalled = 0
+    if w.out_waiting:
+        xdp_gone(w)
     while w.out_sent < w.out_count:
-        sent = sendmmsg(
-            outer_socket(w), &w.out_messages[w.out_sent], outer_run(w), MSG_DONTWAIT | MSG_NOSIGNAL
-        )
+        sent = outer_send(w)
         if sent > 0:
             w.out_sent += sent
-        elif errno == EAGAIN or errno == ENOBUFS or errno == ENOMEM:
-            w.out_stalled = STALLED_PACKET if w.out_packet[w.out_sent] else STALLED_RAW
+        elif sent == -EAGAIN or sent == -ENOBUFS or sent == -ENOMEM:
+            w.out_stalled = w.out_ways[w.out_sent] + 1
             return
-        elif errno == EINTR:
+        elif sent == -EINTR:
             continue
-        elif w.out_packet[w.out_sent]:
-            packet_turn_raw(w, w.out_sent)
+        elif w.out_ways[w.out_sent] != WAY_RAW:
+            turn_raw(w, w.out_sent)
         else:
             # Unreachable, forbidden, too big for its path: this one packet, not the batch.
             drop(w, SEND_FAILED)

@@ -4,6 +4,7 @@
 cpdef enum DropReason:
     # Outer: what arrived is no enhanced GRE, or none of ours.
     OUTER_TRUNCATED
+    OUTER_OVERRUN
     OUTER_MALFORMED
     GRE_MALFORMED
     GRE_VERSION
@@ -46,8 +47,8 @@ cpdef enum DropReason:
     DROP_REASONS
 
 
-cdef inline void drop(worker *w, int reason) noexcept nogil:
-    w.drops[reason] += 1
+cdef inline void drop(worker *w, int reason, uint64_t count=1) noexcept nogil:
+    w.drops[reason] += count
 
 
 cdef inline void discard(worker *w, call_state *call, int reason) noexcept nogil:

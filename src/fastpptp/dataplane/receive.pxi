@@ -6,11 +6,11 @@ cdef enum:
     PARK_TIME = 1000
 
 
-cdef void receive_gre(worker *w, uint32_t frame, uint32_t length) noexcept nogil:
-    """One packet as the outer port gave it, IP header first. Takes the frame."""
+cdef void receive_gre(worker *w, uint32_t frame, const uint8_t *ip, uint32_t length) noexcept nogil:
+    """One packet as the outer port gave it, in its frame, IP header first. Takes the frame."""
     cdef gre_packet g
     cdef call_state *call
-    cdef int reason = gre_parse(frame_at(w, frame), length, &g)
+    cdef int reason = gre_parse(ip, length, &g)
     if reason < 0:
         if not owned(w, g.call_id):
             pass_by(w, frame, length, g.call_id)

@@ -77,6 +77,7 @@ cdef struct worker:
     uint8_t vnet_header
     uint8_t notify
     uint8_t out_stalled          # which socket is full, 0 = none
+    uint8_t out_waiting          # the way whose port has not taken all that it was given, 0 = none
     uint16_t identification      # of the last IPv4 header that we wrote
     uint8_t watches_output
     uint32_t sleeping
@@ -99,6 +100,10 @@ cdef struct worker:
     uint32_t rx_frames[64]       # RX_BATCH
     iovec rx_vectors[64]
     mmsghdr rx_messages[64]
+    xdp_port *ports[64]          # PORTS; NULL = free
+    uint32_t port_count          # places in use, with what is free between them
+    uint64_t ports_due           # when their losses are looked at again, ms
+    uint8_t *lent                # by frame: place + 1 of the port whose rings or driver have it
     packet ready[512]            # READY_MAX
     uint32_t ready_count
     # MPPE.
@@ -112,7 +117,7 @@ cdef struct worker:
     uint32_t out_frames[512]     # OUT_BATCH
     iovec out_vectors[512]
     outer_name out_names[512]
-    uint8_t out_packet[512]      # goes by the packet socket
+    uint8_t out_ways[512]        # WAY_RAW, WAY_PACKET, WAY_PORT + the port's place
     uint8_t out_controls[512][64]
     mmsghdr out_messages[512]
     uint32_t out_count

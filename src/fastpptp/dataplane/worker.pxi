@@ -8,6 +8,7 @@ cdef uint32_t worker_turn(worker *w, uint64_t now) noexcept nogil:
     flush_out(w)
     work = run_commands(w)
     work += outer_receive(w)
+    work += xdp_receive(w)
     wheel_advance(w, now)
     deliver(w)
     if not w.out_stalled:
@@ -45,6 +46,8 @@ cdef void worker_sleep(worker *w) noexcept nogil:
     cdef epoll_event events[5]
     cdef uint64_t count
     cdef int64_t wait = wheel_wait(w)
+    if w.out_waiting:
+        wait = 1                 # nothing tells when the device has room again
     worker_watch_output(w)
     store32(&w.sleeping, 1, __ATOMIC_SEQ_CST)
     if not ring_waits(&w.commands):

@@ -1,0 +1,178 @@
+# Interfaces whose GRE comes by AF_XDP: the program on each, and a port for each of its queues.
+
+
+cdef class XdpDevice:
+    """Our program on an interface. It goes when this is closed, or the process dies."""
+
+    cdef readonly int device     # interface index
+    cdef readonly uint32_t queues
+    cdef readonly bint native    # the driver runs the program, else the kernel does, behind the driver
+    cdef readonly bint zero_copy
+    cdef int _program
+    cdef int _link
+    cdef int _sockets
+
+    def __cinit__(self):
+        self._program = self._link = self._sockets = -1
+
+    def __init__(self, int device, uint32_t queues, int calls, uint32_t workers):
+        self.device = device
+        self.queues = queues
+        self._sockets = xdp_sockets_new(queues)
+        if self._sockets < 0:
+            raise _refused("no map of AF_XDP sockets")
+        self._program = xdp_program_new(calls, self._sockets, workers)
+        if self._program < 0:
+            raise _refused("the kernel takes no XDP program")
+        self._link = xdp_attach(self._program, device, XDP_FLAGS_DRV_MODE)
+        self.native = self._link >= 0
+        if self._link < 0 and errno != EBUSY and errno != EEXIST:
+            self._link = xdp_attach(self._program, device, XDP_FLAGS_SKB_MODE)
+        if self._link < 0:
+            busy = errno == EBUSY or errno == EEXIST
+            raise _refused(
+                "another XDP program is on the interface" if busy
+                else "the interface takes no XDP program"
+            )
+
+    def close(self):
+        """Take the program away."""
+        descriptor_close(self._link)
+        descriptor_close(self._program)
+        descriptor_close(self._sockets)
+        self._program = self._link = self._sockets = -1
+
+    def __dealloc__(self):
+        self.close()
+
+    def fileno(self):
+        """The program's descriptor."""
+        return self._program
+
+
+def _refused(what):
+    return OSError(errno, f"{what} ({_os.strerror(errno)})")
+
+
+cdef class XdpShards(Shards):
+    """Shards that may have interfaces, with `xdp=True`."""
+
+    cdef xdp_call *_calls        # the programs' map, shared with them
+    cdef int _calls_fd
+    cdef dict _devices           # interface index -> XdpDevice
+
+    def __cinit__(self):
+        self._calls_fd = -1
+        self._devices = {}
+
+    def __init__(self, outer_fds, tun_fds, *, bint xdp=False, **options):
+        super().__init__(outer_fds, tun_fds, **options)
+        if xdp:
+            try:
+                self._make_calls()
+            except BaseException:
+                self.close()
+                raise
+
+    def _make_calls(self):
+        cdef void *memory
+        self._calls_fd = xdp_calls_new(CALLS)
+        if self._calls_fd < 0:
+            raise _refused("no BPF map for AF_XDP; it needs CAP_BPF, CAP_NET_ADMIN and Linux 5.9")
+        memory = mmap(
+            NULL, CALLS * sizeof(xdp_call), PROT_READ | PROT_WRITE, MAP_SHARED, self._calls_fd, 0
+        )
+        if memory == MAP_FAILED:
+            raise _refused("no room for the map of calls")
+        self._calls = <xdp_call *> memory
+
+    cdef void _steer_call(self, uint32_t call_id, uint32_t local_address, bint is_open) noexcept:
+        """Tell the programs whose call this is, and where it must arrive."""
+        if self._calls == NULL:
+            return
+        self._calls[call_id].local_address = local_address
+        store32(&self._calls[call_id].worker, call_id % self._count + 1 if is_open else 0, __ATOMIC_RELEASE)
+
+    def open_xdp(self, int device):
+        """Take and send the calls' GRE on an interface by AF_XDP, as far as the rules of it allow.
+
+        What cannot go this way, still goes by the other sockets. OSError says why it cannot be.
+        """
+        cdef uint32_t receiving = 0, sending = 0
+        self._ready()
+        if self._calls == NULL:
+            raise ValueError("the dataplane was made without xdp=True")
+        if device in self._devices:
+            raise ValueError(f"interface {device} is open already")
+        if xdp_queues(self._workers[0].outer_fd, device, &receiving, &sending) < 0:
+            raise OSError(ENODEV, f"there is no interface {device}")
+        made = XdpDevice(device, receiving, self._calls_fd, self._count)
+        try:
+            self._open_ports(made, sending)
+        except BaseException:
+            made.close()
+            raise
+        self._devices[device] = made
+        return made
+
+    cdef int _open_ports(self, XdpDevice made, uint32_t sending) except -1:
+        cdef xdp_port *ports[256]
+        cdef uint32_t k, count = 0
+        if made.queues > 256 or (made.queues + self._count - 1) // self._count > PORTS:
+            raise OSError(EOPNOTSUPP, f"{made.queues} queues are too many")
+        while count < made.queues:
+            ports[count] = self._open_port(made, count, count < sending)
+            if ports[count] == NULL:
+                error = _refused(f"no AF_XDP socket on queue {count}")
+                for k in range(count):
+                    port_free(ports[k])
+                raise error
+            count += 1
+        made.zero_copy = ports[0].zero_copy
+        for k in range(count):
+            self._push(
+                self._workers[k % self._count], COMMAND_PORT_OPEN, made.device, 0,
+                &ports[k], sizeof(ports[k]),
+            )
+        return 0
+
+    cdef xdp_port *_open_port(self, XdpDevice made, uint32_t queue, bint sends) noexcept:
+        cdef worker *w = self._workers[queue % self._count]
+        cdef xdp_port *port = port_new(w.frames, frames_size(w.frame_count), made.device, queue, sends)
+        if port == NULL:
+            return NULL
+        port.sockets_fd = dup(made._sockets)
+        if port.sockets_fd < 0 or xdp_link_address(w.outer_fd, made.device, port.source) < 0:
+            port_free(port)
+            return NULL
+        return port
+
+    def close_xdp(self, int device):
+        """Leave an interface; its GRE comes by the raw socket again."""
+        self._ready()
+        self._devices.pop(device).close()
+        for k in range(self._count):
+            self._push(self._workers[k], COMMAND_PORT_CLOSE, device, device, NULL, 0)
+
+    @property
+    def xdp_devices(self):
+        """The interfaces that are open: {index: XdpDevice}."""
+        return dict(self._devices)
+
+    def close(self):
+        """Stop, wipe every key, release everything. Views of `stats` stay readable."""
+        self.stop()
+        for made in self._devices.values():
+            made.close()
+        self._devices = {}
+        super().close()
+        if self._calls != NULL:
+            munmap(self._calls, CALLS * sizeof(xdp_call))
+            self._calls = NULL
+        descriptor_close(self._calls_fd)
+        self._calls_fd = -1
+
+    def __dealloc__(self):
+        if self._calls != NULL:
+            munmap(self._calls, CALLS * sizeof(xdp_call))
+        descriptor_close(self._calls_fd)
