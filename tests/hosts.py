@@ -136,12 +136,15 @@ class Hosts:
         host.link("lo", "up")
         return host
 
-    def join(self, left: Host, left_cidr: str, right: Host, right_cidr: str) -> tuple[str, str]:
+    def join(
+        self, left: Host, left_cidr: str, right: Host, right_cidr: str, *, queues: int = 1
+    ) -> tuple[str, str]:
         """A veth link between two hosts; returns the two device names."""
         self._count += 1
         ours, theirs = f"v{self._count}l", f"v{self._count}r"
-        ip("link", "add", ours, "netns", left.name, "type", "veth", "peer", "name", theirs,
-           "netns", right.name)  # fmt: skip
+        count = ("numtxqueues", str(queues), "numrxqueues", str(queues))
+        ip("link", "add", ours, "netns", left.name, *count, "type", "veth",
+           "peer", "name", theirs, "netns", right.name, *count)  # fmt: skip
         left.address(ours, left_cidr)
         right.address(theirs, right_cidr)
         return ours, theirs

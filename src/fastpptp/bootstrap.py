@@ -19,7 +19,7 @@ from fastpptp.errors import ConfigurationError, Problem, UnavailableError
 
 DEFAULT_PATH = Path("/etc/fastpptp/fastpptp.toml")
 PPTP_PORT = 1723
-OUTER_BACKENDS = ("auto", "raw", "packet")
+OUTER_BACKENDS = ("auto", "raw", "packet", "xdp")
 PROFILES = ("default", "reference", "empty")
 MAX_WORKERS = 64
 TUN_NAME_OCTETS = 15  # IFNAMSIZ without its NUL

@@ -159,10 +159,11 @@ def tunnel(
     mtu: int = 1396,
     packets: bool = False,
     xdp: bool = False,
+    queues: int = 1,
 ) -> Iterator[tuple[End, End]]:
-    """A call between two namespaces, up."""
+    """A call between two namespaces, up; `queues` is of the link between them."""
     left, right = hosts.add("headend"), hosts.add("client")
-    hosts.join(left, f"{HEADEND}/24", right, f"{CLIENT}/24")
+    hosts.join(left, f"{HEADEND}/24", right, f"{CLIENT}/24", queues=queues)
     with ExitStack() as stack:
         ends = [
             raise_end(stack, host, side, mode, vnet, workers, mtu, packets, xdp)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fastpptp.bootstrap import PPTP_PORT
+from fastpptp.bootstrap import OUTER_BACKENDS, PPTP_PORT
 from fastpptp.cli.common import FAILED, Environment, checked, environment, ipv4, print_fields
 from fastpptp.cli.passwords import read_password
 from fastpptp.errors import UnavailableError
@@ -105,6 +105,13 @@ def _methods(text: str) -> tuple[AuthMethod, ...]:
 @click.option(
     "--tun", metavar="NAME", default="pptp%d", show_default=True, help="Name of the TUN device."
 )
+@click.option(
+    "--outer",
+    type=click.Choice(OUTER_BACKENDS),
+    default="auto",
+    show_default=True,
+    help="How GRE goes, as for serve.",
+)
 @click.option("--ping", metavar="ADDRESS", help="Ping this through the tunnel, then hang up.")
 @click.option(
     "--count", type=click.IntRange(1), default=5, show_default=True, help="How often to ping."
@@ -129,8 +136,9 @@ def dial(
     if secret is None:
         secret = str(click.prompt("Password", hide_input=True))
     options = DialOptions(
-        _resolve(server), given["port"], link_config(secret, **given), given["tun"], given["routes"]
-    )
+        _resolve(server), given["port"], link_config(secret, **given), given["tun"],
+        given["routes"], outer=given["outer"],
+    )  # fmt: skip
     words = _ping_words(ping, count) if ping else shlex.split(command or "")
 
     async def work(agreed: Negotiated) -> int:

@@ -87,7 +87,8 @@ def _print_init(done: dict[str, str]) -> None:
     "--outer",
     type=click.Choice(OUTER_BACKENDS),
     help="How GRE is sent. raw: by the raw socket; auto (default): by AF_PACKET where the next hop "
-    "is known and no firewall rule or IPsec policy looks at GRE; packet: past those, too.",
+    "is known and no firewall rule or IPsec policy looks at GRE; packet: past those, too; "
+    "xdp: and received, by AF_XDP.",
 )
 @click.option(
     "--log-file",

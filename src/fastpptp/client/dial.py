@@ -25,7 +25,7 @@ from fastpptp.ppp.config import LinkConfig
 from fastpptp.server import preflight
 from fastpptp.server.control import ControlProtocol
 from fastpptp.server.executor import Executor
-from fastpptp.server.machine import open_sender
+from fastpptp.server.machine import open_dataplane
 from fastpptp.server.net import Tun, open_gre, open_tcp, open_tun
 
 CONNECT_WAIT = 15.0
@@ -41,7 +41,10 @@ class DialError(FastpptpError):
 
 @dataclass(frozen=True, slots=True)
 class DialOptions:
-    """What to dial and how. `tun` may hold %d for a number that the kernel chooses."""
+    """What to dial and how. `tun` may hold %d for a number that the kernel chooses.
+
+    `outer` is one of bootstrap.OUTER_BACKENDS.
+    """
 
     server: IPv4Address
     port: int
@@ -49,6 +52,7 @@ class DialOptions:
     tun: str
     routes: tuple[IPv4Network | IPv6Network, ...] = ()
     echo_interval: int = 30
+    outer: str = "auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +196,10 @@ async def dial(options: DialOptions, work: Work, tell: Callable[[str], object]) 
     """
     preflight.check_capabilities()
     preflight.check_tun_device()
+
+    def refused(where: str, problem: str) -> None:
+        tell(f"AF_XDP is not available {where}: {problem}")
+
     with ExitStack() as stack:
         control = await _connect(options.server, options.port)
         stack.callback(control.close)
@@ -199,7 +207,7 @@ async def dial(options: DialOptions, work: Work, tell: Callable[[str], object]) 
         stack.callback(gre.close)
         tun = open_tun(options.tun, 1)
         stack.callback(tun.close)
-        dataplane = open_sender(stack, [gre], tun)
+        dataplane = open_dataplane(stack, options.outer, [gre], tun, refused=refused)
         stack.callback(dataplane.close)
         dataplane.start()
         client = Client(_dialer(options, control), dataplane, tell)

@@ -381,7 +381,7 @@ def dataplane(tun_name: str) -> Iterator[Dataplane]:
         tun = open_tun(tun_name, 1)
         stack.callback(tun.close)
         netdev.bring_up(tun.name, (), mtu=INNER_MTU)
-        made = open_dataplane([gre], tun)
+        made = open_dataplane(stack, "raw", [gre], tun)
         stack.callback(made.close)
         made.start()
         yield made

@@ -63,8 +63,9 @@ cdef worker *worker_new(uint32_t frames) noexcept nogil:
 cdef bint worker_whole(worker *w) noexcept nogil:
     return (
         w.frames != NULL and w.notes != NULL and w.free != NULL and w.lent != NULL
-        and w.commands.memory != NULL and w.punts.memory != NULL and w.events != NULL and w.routes.slots != NULL
-        and w.inner.spill != NULL and w.inner.gro != NULL and w.engine != NULL
+        and w.commands.memory != NULL and w.punts.memory != NULL and w.events != NULL
+        and w.routes.slots != NULL and w.inner.spill != NULL and w.inner.gro != NULL
+        and w.engine != NULL
     )
 
 

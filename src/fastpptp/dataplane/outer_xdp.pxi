@@ -221,7 +221,6 @@ cdef void close_ports(worker *w, int device) noexcept nogil:
         port_reclaim(w, port)
         count_losses(w, port)
         port_close(port)
-        port.closed = True
         port.closed_at = w.now
 
 

@@ -25,7 +25,8 @@ cdef extern from *:
         struct ifreq request;
         memset(&request, 0, sizeof request);
         *receiving = *sending = 1;
-        if (!if_indextoname(device, request.ifr_name))
+        request.ifr_ifindex = device;
+        if (ioctl(fd, SIOCGIFNAME, &request))
             return -1;
         request.ifr_data = (char *)&channels;
         if (ioctl(fd, SIOCETHTOOL, &request) == 0) {
@@ -278,19 +279,26 @@ cdef xdp_port *port_new(
     return port
 
 
+cdef void xdp_unmap(xdp_ring *ring) noexcept nogil:
+    memory_give(ring.memory, ring.size)
+    ring.memory = NULL
+
+
 cdef void port_close(xdp_port *port) noexcept nogil:
+    """Give its queue back: a ring that is mapped would hold the socket."""
+    xdp_unmap(&port.receive)
+    xdp_unmap(&port.fill)
+    xdp_unmap(&port.transmit)
+    xdp_unmap(&port.completed)
     descriptor_close(port.fd)
     descriptor_close(port.sockets_fd)
     port.fd = port.sockets_fd = -1
+    port.closed = True
 
 
 cdef void port_free(xdp_port *port) noexcept nogil:
     """Whatever there is of it; `errno` stays as it is."""
     cdef int error = errno
     port_close(port)
-    memory_give(port.receive.memory, port.receive.size)
-    memory_give(port.fill.memory, port.fill.size)
-    memory_give(port.transmit.memory, port.transmit.size)
-    memory_give(port.completed.memory, port.completed.size)
     memory_give(port, sizeof(xdp_port))
     errno_set(error)

@@ -9,6 +9,7 @@ import socket
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from types import TracebackType
+from typing import Any
 
 from fastpptp.backends import attached, netdev
 from fastpptp.backends.firewall import Firewall
@@ -23,7 +24,7 @@ from fastpptp.server.net import Offload, Tun, open_gre, open_receiver_of_last_re
 from fastpptp.server.passage import Passage
 from fastpptp.server.reach import NeighbourProxies, Reach
 from fastpptp.server.routes import DeviceThread, server_addresses
-from fastpptp.server.sending import PacketDataplane, open_packet_sockets
+from fastpptp.server.sending import PacketDataplane, XdpDataplane
 from fastpptp.settings.resolve import PolicySnapshot
 
 # Every inner packet fits: the largest MRU that LCP may agree on.
@@ -34,7 +35,7 @@ class Machine:
     """A context manager. After `__enter__` the attributes are there and the dataplane runs.
 
     UnavailableError says what this machine or process lacks. `notices` are events about what
-    is missing and was done without. `record` is told, on another thread, of routes refused.
+    is missing and was done without. `record` is told, on any thread, what was refused later.
     """
 
     listeners: Sequence[socket.socket]
@@ -55,12 +56,14 @@ class Machine:
         self._share_gre = share_gre
         self._record = record
         self._stack = ExitStack()
+        self._opened = False
         self.notices: list[Occurrence] = []
 
     def __enter__(self) -> Machine:
         with self._stack as stack:
             self._open(stack)
             self._stack = stack.pop_all()
+        self._opened = True
         return self
 
     def __exit__(
@@ -97,7 +100,9 @@ class Machine:
         thread = self._thread(stack)
         self.reach = self._reach(stack, thread)
         self._passage = Passage(thread, table, forwarding)
-        self.dataplane = self._open_dataplane(stack, outer)
+        self.dataplane = open_dataplane(
+            stack, bootstrap.outer, outer, self.tun, refused=self._xdp_refused
+        )
         stack.callback(self.dataplane.close)
         self.dataplane.start()
 
@@ -113,13 +118,13 @@ class Machine:
             self.notices.append(occur("SYSTEM", 122, feature="nftables", problem=problem))
         return table
 
-    def _open_dataplane(self, stack: ExitStack, outer: Sequence[socket.socket]) -> Dataplane:
-        """One that sends as the bootstrap setting `outer` wants it."""
-        if self._bootstrap.outer == "raw":
-            return open_dataplane(outer, self.tun)
-        if self._bootstrap.outer == "auto":
-            return open_sender(stack, outer, self.tun)
-        return _packet_dataplane(outer, self.tun, lambda: True)
+    def _xdp_refused(self, where: str, problem: str) -> None:
+        text = f"{problem}; the other sockets do its work"
+        refusal = occur("SYSTEM", 122, feature=f"AF_XDP {where}", problem=text)
+        if self._opened:
+            self._record(refusal)
+        else:
+            self.notices.append(refusal)
 
     def _thread(self, stack: ExitStack) -> DeviceThread:
         thread = DeviceThread(self.tun.name, self._change_failed)
@@ -140,36 +145,42 @@ class Machine:
             self._record(occur("SYSTEM", 123, problem=str(error)))
 
 
-def open_dataplane(outer: Sequence[socket.socket], tun: Tun) -> Dataplane:
-    """A dataplane with one worker for each raw socket and queue; not started."""
-    return Dataplane(
-        outer_fds=[gre.fileno() for gre in outer],
-        tun_fds=list(tun.fds),
-        vnet_header=tun.offload is not Offload.NONE,
-        udp_offload=tun.offload is Offload.TCP_AND_UDP,
-        inner_mtu=INNER_MTU,
-    )
+def open_dataplane(
+    stack: ExitStack,
+    kind: str,
+    outer: Sequence[socket.socket],
+    tun: Tun,
+    *,
+    refused: Callable[[str, str], object] = lambda where, problem: None,
+) -> Dataplane:
+    """A dataplane with one worker for each raw socket and queue; not started.
+
+    `kind` is one of bootstrap.OUTER_BACKENDS. `refused` is told where AF_XDP was wanted and
+    why it cannot be.
+    """
+    fds = [gre.fileno() for gre in outer]
+    options: dict[str, Any] = {
+        "vnet_header": tun.offload is not Offload.NONE,
+        "udp_offload": tun.offload is Offload.TCP_AND_UDP,
+        "inner_mtu": INNER_MTU,
+    }
+    if kind == "raw":
+        return Dataplane(fds, tun.fds, **options)
+    if kind == "xdp":
+        try:
+            return XdpDataplane(fds, tun.fds, refused=refused, **options)
+        except OSError as error:
+            refused("here", error.strerror or str(error))
+    allowed = _nothing_in_the_way
+    if kind == "auto":
+        firewall = Firewall()
+        stack.callback(firewall.close)
+        allowed = firewall.leaves_gre_alone
+    return PacketDataplane(fds, tun.fds, allowed=allowed, **options)
 
 
-def open_sender(stack: ExitStack, outer: Sequence[socket.socket], tun: Tun) -> Dataplane:
-    """The same, sending by AF_PACKET where next hops are known and no firewall looks at GRE."""
-    firewall = Firewall()
-    stack.callback(firewall.close)
-    return _packet_dataplane(outer, tun, firewall.leaves_gre_alone)
-
-
-def _packet_dataplane(
-    outer: Sequence[socket.socket], tun: Tun, allowed: Callable[[], bool]
-) -> PacketDataplane:
-    return PacketDataplane(
-        [gre.fileno() for gre in outer],
-        list(tun.fds),
-        packets=open_packet_sockets(len(outer)),
-        allowed=allowed,
-        vnet_header=tun.offload is not Offload.NONE,
-        udp_offload=tun.offload is Offload.TCP_AND_UDP,
-        inner_mtu=INNER_MTU,
-    )
+def _nothing_in_the_way() -> bool:
+    return True
 
 
 def _quietly(remove: Callable[[], None]) -> None:

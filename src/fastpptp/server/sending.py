@@ -1,4 +1,4 @@
-"""A dataplane that sends by AF_PACKET to those peers whose next hop is known."""
+"""Dataplanes that send by AF_PACKET or AF_XDP to those peers whose next hop is known."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ import socket
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from queue import Empty, SimpleQueue
+from typing import Any
 
 from fastpptp.backends.nexthops import Adjacency, NextHops, Path
 from fastpptp.dataplane import Dataplane
 from fastpptp.ports import CallSpec
+
+XDP_FRAMES = 8192  # half of a worker's are lent to the kernel, to receive into
 
 
 def open_packet_sockets(count: int) -> list[socket.socket]:
@@ -23,7 +26,8 @@ class PacketDataplane(Dataplane):
     """Follows the next hops of its calls' peers.
 
     They are found on another thread and take effect in `read_events`, for which the
-    descriptor of the dataplane becomes readable.
+    descriptor of the dataplane becomes readable. `allowed` is asked, on that thread, whether
+    frames may be sent at all; `options` are Dataplane's.
     """
 
     def __init__(
@@ -31,13 +35,10 @@ class PacketDataplane(Dataplane):
         outer_fds: Sequence[int],
         tun_fds: Sequence[int],
         *,
-        packets: Sequence[socket.socket],
         allowed: Callable[[], bool],
-        vnet_header: bool,
-        udp_offload: bool,
-        inner_mtu: int,
+        **options: Any,
     ) -> None:
-        self._packets = packets
+        self._packets = open_packet_sockets(len(outer_fds))
         self._calls: dict[Path, set[int]] = {}
         self._paths: dict[int, Path] = {}
         self._known: dict[Path, Adjacency] = {}
@@ -46,10 +47,8 @@ class PacketDataplane(Dataplane):
         super().__init__(
             outer_fds,
             tun_fds,
-            vnet_header=vnet_header,
-            udp_offload=udp_offload,
-            inner_mtu=inner_mtu,
-            packet_fds=[packet.fileno() for packet in packets],
+            packet_fds=[packet.fileno() for packet in self._packets],
+            **options,
         )
         self._hops = NextHops(allowed, self._found_hop)
 
@@ -102,3 +101,54 @@ class PacketDataplane(Dataplane):
             self._known[path] = adjacency
         for handle in self._calls.get(path, ()):
             self.set_adjacency(handle, adjacency)
+
+
+class XdpDataplane(PacketDataplane):
+    """The same, by AF_XDP in both directions on the interfaces that lead to its peers.
+
+    An interface is opened when it first is a next hop's and left when it is gone. `refused` is
+    told where and why it could not be; GRE goes by the other sockets there. OSError: AF_XDP is
+    not to be had at all.
+    """
+
+    def __init__(
+        self,
+        outer_fds: Sequence[int],
+        tun_fds: Sequence[int],
+        *,
+        refused: Callable[[str, str], object],
+        **options: Any,
+    ) -> None:
+        self._refused = refused
+        self._tried: set[int] = set()
+        options = {"frames": XDP_FRAMES, **options}
+        super().__init__(outer_fds, tun_fds, allowed=lambda: True, xdp=True, **options)
+
+    def _apply(self, path: Path, adjacency: Adjacency | None) -> None:
+        if adjacency is None:
+            self._leave_gone()
+        elif adjacency.device not in self._tried:
+            self._tried.add(adjacency.device)
+            self._enter(adjacency.device)
+        super()._apply(path, adjacency)
+
+    def _enter(self, device: int) -> None:
+        try:
+            self.open_xdp(device)
+        except OSError as error:
+            name = _name_of(device) or f"interface {device}"
+            self._refused(f"on {name}", error.strerror or str(error))
+
+    def _leave_gone(self) -> None:
+        """Interface numbers are not used again soon, but ports hold frames."""
+        for device in self._tried - {device for device in self._tried if _name_of(device)}:
+            self._tried.remove(device)
+            if device in self.xdp_devices:
+                self.close_xdp(device)
+
+
+def _name_of(device: int) -> str:
+    try:
+        return socket.if_indextoname(device)
+    except OSError:
+        return ""
