@@ -3,7 +3,7 @@
 It imports nothing of fastpptp; only fastpptp.dataplane imports it.
 """
 from libc.stdint cimport int32_t, int64_t
-from libc.string cimport memcmp, memcpy, memmove, memset
+from libc.string cimport memcmp, memcpy, memset
 
 from fastpptp.dataplane.sys cimport *
 

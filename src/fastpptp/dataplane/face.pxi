@@ -82,7 +82,7 @@ cdef class Dataplane(XdpShards):
         self._handles[call_id] = handle
         self._moved.pop(call_id, None)
         self._owners[call_id] = call_id % self._count
-        self._steer_call(call_id, body.local_address, True)
+        self._steer_call(call_id, body.local_address)
         self._generations[call_id] = generation
         self._send(handle, COMMAND_OPEN, 0, &body, sizeof(body))
 
@@ -93,7 +93,7 @@ cdef class Dataplane(XdpShards):
         self._change_routes(handle, [])
         self._send(handle, COMMAND_CLOSE)
         del self._handles[handle & 0xFFFF]
-        self._steer_call(handle & 0xFFFF, 0, False)
+        self._steer_call(handle & 0xFFFF, 0)
         self._closing.add(handle & 0xFFFF)
 
     def move_call(self, handle, worker):

@@ -219,8 +219,7 @@ cdef void side_take(worker *w, side_note *note, uint32_t frame, uint32_t length)
         prefetch_sending(w, p.handle)
         w.inner.count += 1
     elif note.kind == SIDE_OUTER:
-        memmove(frame_at(w, frame), data, length)
-        receive_gre(w, frame, length)
+        receive_gre(w, frame, data, length)
     elif call == NULL:
         drop(w, CALL_CLOSED)
         frame_give(w, frame)

@@ -13,7 +13,7 @@ cdef void receive_gre(worker *w, uint32_t frame, const uint8_t *ip, uint32_t len
     cdef int reason = gre_parse(ip, length, &g)
     if reason < 0:
         if not owned(w, g.call_id):
-            pass_by(w, frame, length, g.call_id)
+            pass_by(w, frame, ip, length, g.call_id)
             return
         call = &w.calls[g.call_id]
         if call.handle == 0:
@@ -27,10 +27,12 @@ cdef void receive_gre(worker *w, uint32_t frame, const uint8_t *ip, uint32_t len
     receive_call(w, call, frame, &g)
 
 
-cdef void pass_by(worker *w, uint32_t frame, uint32_t length, uint32_t call_id) noexcept nogil:
+cdef void pass_by(
+    worker *w, uint32_t frame, const uint8_t *ip, uint32_t length, uint32_t call_id
+) noexcept nogil:
     """A packet of another worker's call, which got it too, unless it is on the move. Takes the frame."""
     if straggles(w, call_id):
-        hand_over(w, SIDE_OUTER, call_id, 0, frame_at(w, frame), length)
+        hand_over(w, SIDE_OUTER, call_id, 0, ip, length)
     frame_give(w, frame)
 
 

@@ -15,13 +15,13 @@ cdef class XdpDevice:
     def __cinit__(self):
         self._program = self._link = self._sockets = -1
 
-    def __init__(self, int device, uint32_t queues, int calls, uint32_t workers):
+    def __init__(self, int device, uint32_t queues, int addresses, int owners, uint32_t workers):
         self.device = device
         self.queues = queues
         self._sockets = xdp_sockets_new(queues)
         if self._sockets < 0:
             raise _refused("no map of AF_XDP sockets")
-        self._program = xdp_program_new(calls, self._sockets, workers)
+        self._program = xdp_program_new(addresses, owners, self._sockets, workers)
         if self._program < 0:
             raise _refused("the kernel takes no XDP program")
         self._link = xdp_attach(self._program, device, XDP_FLAGS_DRV_MODE)
@@ -57,41 +57,37 @@ def _refused(what):
 cdef class XdpShards(Shards):
     """Shards that may have interfaces, with `xdp=True`."""
 
-    cdef xdp_call *_calls        # the programs' map, shared with them
-    cdef int _calls_fd
+    cdef uint32_t *_addresses    # of the open calls, by Call-ID: a map of the programs'
+    cdef int _addresses_fd
     cdef dict _devices           # interface index -> XdpDevice
 
     def __cinit__(self):
-        self._calls_fd = -1
+        self._addresses_fd = -1
         self._devices = {}
 
     def __init__(self, outer_fds, tun_fds, *, bint xdp=False, **options):
         super().__init__(outer_fds, tun_fds, **options)
         if xdp:
             try:
-                self._make_calls()
+                self._make_addresses()
             except BaseException:
                 self.close()
                 raise
 
-    def _make_calls(self):
+    def _make_addresses(self):
         cdef void *memory
-        self._calls_fd = xdp_calls_new(CALLS)
-        if self._calls_fd < 0:
+        self._addresses_fd = xdp_addresses_new(CALLS)
+        if self._addresses_fd < 0 or (self._count > 1 and self._owner_fd < 0):
             raise _refused("no BPF map for AF_XDP; it needs CAP_BPF, CAP_NET_ADMIN and Linux 5.9")
-        memory = mmap(
-            NULL, CALLS * sizeof(xdp_call), PROT_READ | PROT_WRITE, MAP_SHARED, self._calls_fd, 0
-        )
+        memory = mmap(NULL, CALLS * 4, PROT_READ | PROT_WRITE, MAP_SHARED, self._addresses_fd, 0)
         if memory == MAP_FAILED:
-            raise _refused("no room for the map of calls")
-        self._calls = <xdp_call *> memory
+            raise _refused("no room for the addresses of calls")
+        self._addresses = <uint32_t *> memory
 
-    cdef void _steer_call(self, uint32_t call_id, uint32_t local_address, bint is_open) noexcept:
-        """Tell the programs whose call this is, and where it must arrive."""
-        if self._calls == NULL:
-            return
-        self._calls[call_id].local_address = local_address
-        store32(&self._calls[call_id].worker, call_id % self._count + 1 if is_open else 0, __ATOMIC_RELEASE)
+    cdef void _steer_call(self, uint32_t call_id, uint32_t local_address) noexcept:
+        """Tell the programs where this call must arrive; 0: it is not open."""
+        if self._addresses != NULL:
+            store32(&self._addresses[call_id], local_address, __ATOMIC_RELEASE)
 
     def open_xdp(self, int device):
         """Take and send the calls' GRE on an interface by AF_XDP, as far as the rules of it allow.
@@ -100,13 +96,13 @@ cdef class XdpShards(Shards):
         """
         cdef uint32_t receiving = 0, sending = 0
         self._ready()
-        if self._calls == NULL:
+        if self._addresses == NULL:
             raise ValueError("the dataplane was made without xdp=True")
         if device in self._devices:
             raise ValueError(f"interface {device} is open already")
         if xdp_queues(self._workers[0].outer_fd, device, &receiving, &sending) < 0:
             raise OSError(ENODEV, f"there is no interface {device}")
-        made = XdpDevice(device, receiving, self._calls_fd, self._count)
+        made = XdpDevice(device, receiving, self._addresses_fd, self._owner_fd, self._count)
         try:
             self._open_ports(made, sending)
         except BaseException:
@@ -166,13 +162,11 @@ cdef class XdpShards(Shards):
             made.close()
         self._devices = {}
         super().close()
-        if self._calls != NULL:
-            munmap(self._calls, CALLS * sizeof(xdp_call))
-            self._calls = NULL
-        descriptor_close(self._calls_fd)
-        self._calls_fd = -1
+        memory_give(self._addresses, CALLS * 4)
+        self._addresses = NULL
+        descriptor_close(self._addresses_fd)
+        self._addresses_fd = -1
 
     def __dealloc__(self):
-        if self._calls != NULL:
-            munmap(self._calls, CALLS * sizeof(xdp_call))
-        descriptor_close(self._calls_fd)
+        memory_give(self._addresses, CALLS * 4)
+        descriptor_close(self._addresses_fd)
