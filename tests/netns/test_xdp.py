@@ -221,7 +221,9 @@ def test_what_cannot_be_opened(hosts: Hosts) -> None:
         with pytest.raises(ValueError, match="open already"):
             dataplane.open_xdp(1)
         with pytest.raises(OSError, match="no interface"):
-            dataplane.open_xdp(0x7FFFFFF0)
+            within(host, lambda: dataplane.open_xdp(0x7FFFFFF0))
+        with pytest.raises(OSError, match="in another network namespace"):
+            dataplane.open_xdp(2)
         dataplane.close_xdp(1)
     with bare(host, xdp=False) as dataplane, pytest.raises(ValueError, match="xdp=True"):
         dataplane.open_xdp(1)

@@ -1,8 +1,12 @@
 # Interfaces whose GRE comes by AF_XDP: the program on each, and a port for each of its queues.
 
 
+cdef enum:
+    DEVICE_QUEUES = 256
+
+
 cdef class XdpDevice:
-    """Our program on an interface. It goes when this is closed, or the process dies."""
+    """Our program on an interface, with a port a queue. It goes when this is closed, or the process dies."""
 
     cdef readonly int device     # interface index
     cdef readonly uint32_t queues
@@ -11,36 +15,66 @@ cdef class XdpDevice:
     cdef int _program
     cdef int _link
     cdef int _sockets
+    cdef xdp_port *_ports[256]   # DEVICE_QUEUES; NULL where a worker has it
 
     def __cinit__(self):
         self._program = self._link = self._sockets = -1
 
-    def __init__(self, int device, uint32_t queues, int addresses, int owners, uint32_t workers):
+    def __init__(self, Shards shards, int addresses, int device):
+        cdef uint32_t sending = 0
+        cdef int control = shards._workers[0].outer_fd
         self.device = device
-        self.queues = queues
-        self._sockets = xdp_sockets_new(queues)
+        if not xdp_namespace_is(control):
+            raise OSError(EINVAL, "the raw sockets are in another network namespace")
+        if xdp_queues(control, device, &self.queues, &sending) < 0:
+            raise OSError(ENODEV, f"there is no interface {device}")
+        if self.queues > DEVICE_QUEUES or self.queues > PORTS * shards._count:
+            raise OSError(EOPNOTSUPP, f"{self.queues} queues are too many")
+        self._attach(addresses, shards._owner_fd, shards._count)
+        for queue in range(self.queues):
+            self._open_port(shards._workers[queue % shards._count], queue, queue < sending)
+        self.zero_copy = self._ports[0].zero_copy
+
+    cdef int _attach(self, int addresses, int owners, uint32_t workers) except -1:
+        self._sockets = xdp_sockets_new(self.queues)
         if self._sockets < 0:
             raise _refused("no map of AF_XDP sockets")
         self._program = xdp_program_new(addresses, owners, self._sockets, workers)
         if self._program < 0:
             raise _refused("the kernel takes no XDP program")
-        self._link = xdp_attach(self._program, device, XDP_FLAGS_DRV_MODE)
+        self._link = xdp_attach(self._program, self.device, XDP_FLAGS_DRV_MODE)
         self.native = self._link >= 0
         if self._link < 0 and errno != EBUSY and errno != EEXIST:
-            self._link = xdp_attach(self._program, device, XDP_FLAGS_SKB_MODE)
+            self._link = xdp_attach(self._program, self.device, XDP_FLAGS_SKB_MODE)
         if self._link < 0:
             busy = errno == EBUSY or errno == EEXIST
             raise _refused(
                 "another XDP program is on the interface" if busy
                 else "the interface takes no XDP program"
             )
+        return 0
+
+    cdef int _open_port(self, worker *w, uint32_t queue, bint sends) except -1:
+        cdef xdp_port *port = port_new(w.frames, frames_size(w.frame_count), self.device, queue, sends)
+        if port == NULL:
+            raise _refused(f"no AF_XDP socket on queue {queue}")
+        self._ports[queue] = port
+        port.sockets_fd = dup(self._sockets)
+        if port.sockets_fd < 0 or xdp_link_address(w.outer_fd, self.device, port.source) < 0:
+            raise _refused(f"queue {queue}")
+        return 0
 
     def close(self):
-        """Take the program away."""
+        """Take the program away, and the ports that no worker has."""
+        cdef uint32_t queue
         descriptor_close(self._link)
         descriptor_close(self._program)
         descriptor_close(self._sockets)
         self._program = self._link = self._sockets = -1
+        for queue in range(DEVICE_QUEUES):
+            if self._ports[queue] != NULL:
+                port_free(self._ports[queue])
+                self._ports[queue] = NULL
 
     def __dealloc__(self):
         self.close()
@@ -89,59 +123,36 @@ cdef class XdpShards(Shards):
         if self._addresses != NULL:
             store32(&self._addresses[call_id], local_address, __ATOMIC_RELEASE)
 
-    def open_xdp(self, int device):
-        """Take and send the calls' GRE on an interface by AF_XDP, as far as the rules of it allow.
+    def prepare_xdp(self, int device):
+        """Attach the program to an interface and open its sockets, for open_xdp(). From any thread.
 
-        What cannot go this way, still goes by the other sockets. OSError says why it cannot be.
+        OSError says what is in the way. It may block while the driver is reset.
         """
-        cdef uint32_t receiving = 0, sending = 0
         self._ready()
         if self._addresses == NULL:
             raise ValueError("the dataplane was made without xdp=True")
-        if device in self._devices:
-            raise ValueError(f"interface {device} is open already")
-        if xdp_queues(self._workers[0].outer_fd, device, &receiving, &sending) < 0:
-            raise OSError(ENODEV, f"there is no interface {device}")
-        made = XdpDevice(device, receiving, self._addresses_fd, self._owner_fd, self._count)
-        try:
-            self._open_ports(made, sending)
-        except BaseException:
-            made.close()
-            raise
-        self._devices[device] = made
-        return made
+        return XdpDevice(self, self._addresses_fd, device)
 
-    cdef int _open_ports(self, XdpDevice made, uint32_t sending) except -1:
-        cdef xdp_port *ports[256]
-        cdef uint32_t k, count = 0
-        if made.queues > 256 or (made.queues + self._count - 1) // self._count > PORTS:
-            raise OSError(EOPNOTSUPP, f"{made.queues} queues are too many")
-        while count < made.queues:
-            ports[count] = self._open_port(made, count, count < sending)
-            if ports[count] == NULL:
-                error = _refused(f"no AF_XDP socket on queue {count}")
-                for k in range(count):
-                    port_free(ports[k])
-                raise error
-            count += 1
-        made.zero_copy = ports[0].zero_copy
-        for k in range(count):
+    def open_xdp(self, device):
+        """Take and send the calls' GRE on an interface by AF_XDP: its index, or what was prepared.
+
+        What cannot go this way still goes by the other sockets.
+        """
+        cdef XdpDevice made
+        cdef uint32_t queue
+        index = device.device if isinstance(device, XdpDevice) else device
+        self._ready()
+        if index in self._devices:
+            raise ValueError(f"interface {index} is open already")
+        made = device if isinstance(device, XdpDevice) else self.prepare_xdp(device)
+        self._devices[made.device] = made
+        for queue in range(made.queues):
             self._push(
-                self._workers[k % self._count], COMMAND_PORT_OPEN, made.device, 0,
-                &ports[k], sizeof(ports[k]),
+                self._workers[queue % self._count], COMMAND_PORT_OPEN, made.device, 0,
+                &made._ports[queue], sizeof(made._ports[queue]),
             )
-        return 0
-
-    cdef xdp_port *_open_port(self, XdpDevice made, uint32_t queue, bint sends) noexcept:
-        cdef worker *w = self._workers[queue % self._count]
-        cdef xdp_port *port = port_new(w.frames, frames_size(w.frame_count), made.device, queue, sends)
-        if port == NULL:
-            return NULL
-        port.sockets_fd = dup(made._sockets)
-        if port.sockets_fd < 0 or xdp_link_address(w.outer_fd, made.device, port.source) < 0:
-            port_free(port)
-            return NULL
-        return port
+            made._ports[queue] = NULL
+        return made
 
     def close_xdp(self, int device):
         """Leave an interface; its GRE comes by the raw socket again."""

@@ -12,6 +12,7 @@ cdef extern from *:
     #include <net/if.h>
     #include <sys/ioctl.h>
     #include <sys/socket.h>
+    #include <sys/stat.h>
     #include <unistd.h>
 
     #ifndef XDP_MAX_TX_SKB_BUDGET
@@ -41,6 +42,19 @@ cdef extern from *:
         errno = error;
     }
 
+    /* Whether this thread is in the network namespace of a socket; unknown counts as yes. */
+    static int xdp_namespace_is(int fd)
+    {
+        struct stat theirs = {0}, ours = {0};
+        int here = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        int named[2] = {ioctl(fd, SIOCGSKNS), ioctl(here, SIOCGSKNS)};
+        int known = fstat(named[0], &theirs) == 0 && fstat(named[1], &ours) == 0;
+        close(named[0]);
+        close(named[1]);
+        close(here);
+        return !known || (theirs.st_ino == ours.st_ino && theirs.st_dev == ours.st_dev);
+    }
+
     /* An interface's own link address, in the namespace of any socket. */
     static int xdp_link_address(int fd, int device, unsigned char *address)
     {
@@ -54,7 +68,7 @@ cdef extern from *:
     }
     """
     int AF_XDP, SOCK_RAW, SOCK_CLOEXEC, SOL_XDP, SO_SNDBUF, SO_SNDBUFFORCE
-    int EBUSY, EEXIST, ENXIO, EOPNOTSUPP, ENODEV
+    int EBUSY, EEXIST, EINVAL, ENXIO, EOPNOTSUPP, ENODEV
     int XDP_UMEM_REG, XDP_UMEM_FILL_RING, XDP_UMEM_COMPLETION_RING, XDP_RX_RING, XDP_TX_RING
     int XDP_MMAP_OFFSETS, XDP_STATISTICS, XDP_OPTIONS, XDP_OPTIONS_ZEROCOPY, XDP_MAX_TX_SKB_BUDGET
     int XDP_USE_NEED_WAKEUP, XDP_RING_NEED_WAKEUP, MAP_POPULATE
@@ -99,6 +113,7 @@ cdef extern from *:
     ) nogil
     ssize_t recvfrom(int fd, void *data, size_t size, int flags, sockaddr *address, void *length) nogil
     int xdp_queues(int fd, int device, unsigned int *receiving, unsigned int *sending) nogil
+    int xdp_namespace_is(int fd) nogil
     int xdp_link_address(int fd, int device, uint8_t *address) nogil
     void errno_set(int error) nogil
 

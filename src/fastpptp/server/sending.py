@@ -10,7 +10,7 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from fastpptp.backends.nexthops import Adjacency, NextHops, Path
-from fastpptp.dataplane import Dataplane
+from fastpptp.dataplane import Dataplane, XdpDevice
 from fastpptp.ports import CallSpec
 
 XDP_FRAMES = 8192  # half of a worker's are lent to the kernel, to receive into
@@ -121,29 +121,36 @@ class XdpDataplane(PacketDataplane):
     ) -> None:
         self._refused = refused
         self._tried: set[int] = set()
+        self._prepared: SimpleQueue[XdpDevice] = SimpleQueue()
         options = {"frames": XDP_FRAMES, **options}
         super().__init__(outer_fds, tun_fds, allowed=lambda: True, xdp=True, **options)
 
-    def _apply(self, path: Path, adjacency: Adjacency | None) -> None:
-        if adjacency is None:
-            self._leave_gone()
-        elif adjacency.device not in self._tried:
+    def _found_hop(self, path: Path, adjacency: Adjacency | None) -> None:
+        """On the thread of NextHops, which a driver may keep waiting."""
+        if adjacency is not None and adjacency.device not in self._tried:
             self._tried.add(adjacency.device)
-            self._enter(adjacency.device)
-        super()._apply(path, adjacency)
+            self._prepare(adjacency.device)
+        super()._found_hop(path, adjacency)
 
-    def _enter(self, device: int) -> None:
+    def _prepare(self, device: int) -> None:
         try:
-            self.open_xdp(device)
+            self._prepared.put(self.prepare_xdp(device))
         except OSError as error:
             name = _name_of(device) or f"interface {device}"
             self._refused(f"on {name}", error.strerror or str(error))
 
+    def _apply(self, path: Path, adjacency: Adjacency | None) -> None:
+        if adjacency is None:
+            self._leave_gone()
+        with suppress(Empty):
+            while True:
+                self.open_xdp(self._prepared.get_nowait())
+        super()._apply(path, adjacency)
+
     def _leave_gone(self) -> None:
         """Interface numbers are not used again soon, but ports hold frames."""
-        for device in self._tried - {device for device in self._tried if _name_of(device)}:
-            self._tried.remove(device)
-            if device in self.xdp_devices:
+        for device in self.xdp_devices:
+            if not _name_of(device):
                 self.close_xdp(device)
 
 
