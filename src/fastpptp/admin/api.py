@@ -3,9 +3,9 @@
 | request | body or query | answer |
 |---|---|---|
 | GET /v1/version | | version |
-| GET /v1/sessions | | sessions |
+| GET /v1/sessions | user, group, client, address, method, encryption, state | sessions |
 | GET /v1/sessions/ID | | one session in detail |
-| POST /v1/logout | session, user or group, or all: true | sessions: those that are ended |
+| POST /v1/logout | session, user, group, address, or all: true | sessions: those that are ended |
 | GET /v1/events | class, severity, client, group, newest, per_page, page | events, page, pages |
 | DELETE /v1/events | | the event log is empty |
 | GET /v1/statistics | | counters since the start, and what is held now |
@@ -25,7 +25,6 @@ import socket
 import stat
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
@@ -34,16 +33,17 @@ from aiohttp import web
 from fastpptp import __version__
 from fastpptp.admin import PREFIX, views
 from fastpptp.admin.monitor import Monitor
-from fastpptp.errors import ConfigurationError, FastpptpError, Problem, UnavailableError
-from fastpptp.events.catalogue import CLASSES, occur
-from fastpptp.events.log import EVERY_CLIENT, EventQuery
+from fastpptp.admin.query import event_query, selection, session_filter, wrong
+from fastpptp.errors import ConfigurationError, FastpptpError, UnavailableError
+from fastpptp.events.catalogue import occur
 from fastpptp.server.eventsink import wall_clock
 from fastpptp.server.runtime import Headend
-from fastpptp.session import SessionView
 from fastpptp.store.history import peer_of
 
 PATH_LIMIT = 107  # sun_path without its NUL
-LARGEST_PAGE = 10_000
+
+# A long list lets others have their turn at this many sessions.
+TURN = 256
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -76,12 +76,12 @@ class AdminApi:
         return web.json_response({"version": __version__, "pid": os.getpid()})
 
     async def sessions(self, request: web.Request) -> web.Response:
-        headend = self._headend
+        headend, rows = self._headend, []
         now, wall = asyncio.get_running_loop().time(), wall_clock()
-        rows = [
-            views.session_summary(view, headend.counters(view), now, wall)
-            for view in headend.manager.sessions()
-        ]
+        for view in headend.sessions(session_filter(request.query)):
+            rows.append(views.session_summary(view, headend.counters(view), now, wall))
+            if len(rows) % TURN == 0:
+                await asyncio.sleep(0)
         return web.json_response({"sessions": rows})
 
     async def session(self, request: web.Request) -> web.Response:
@@ -94,7 +94,7 @@ class AdminApi:
         )
 
     async def logout(self, request: web.Request) -> web.Response:
-        wanted = _selection(await _body(request))
+        wanted = selection(await _body(request))
         ended = self._headend.logout(wanted)
         if ended:
             numbers = ", ".join(str(view.id) for view in ended)
@@ -102,7 +102,7 @@ class AdminApi:
         return web.json_response({"sessions": [view.id for view in ended]})
 
     async def events(self, request: web.Request) -> web.Response:
-        return web.json_response(views.page(self._headend.log.query(_query(request.query))))
+        return web.json_response(views.page(self._headend.log.query(event_query(request.query))))
 
     async def clear_events(self, request: web.Request) -> web.Response:
         self._headend.log.clear()
@@ -128,80 +128,6 @@ class AdminApi:
         self._headend.events.record(occur("CONFIG", 104, who=who, what=what))
 
 
-def _selection(body: Mapping[str, Any]) -> Callable[[SessionView], bool]:
-    match body:
-        case {"session": int(number), **rest} if not rest:
-            return lambda view: view.id == number
-        case {"user": str(user), **rest} if not rest:
-            return lambda view: user in (view.user, view.account)
-        case {"group": str(group), **rest} if not rest:
-            return lambda view: (view.group or "") == group
-        case {"all": True, **rest} if not rest:
-            return lambda view: True
-    raise _wrong("body", "it does not say whom to log out", "one of: session, user, group, all")
-
-
-def _query(words: Mapping[str, str]) -> EventQuery:
-    """An EventQuery out of a URL's query; each wrong word is named."""
-    unknown = words.keys() - _WORDS.keys()
-    if unknown:
-        raise _wrong(min(unknown), "is not known", "one of: " + ", ".join(_WORDS))
-    values: dict[str, Any] = {}
-    for word, text in words.items():
-        name, read, allowed = _WORDS[word]
-        try:
-            values[name] = read(text)
-        except ValueError:
-            raise _wrong(word, f"{text!r} is not valid", f"allowed: {allowed}") from None
-    return EventQuery(**values)
-
-
-def _numbers(text: str) -> frozenset[int]:
-    found: set[int] = set()
-    for part in text.split(","):
-        first, _, last = part.partition("-")
-        low, high = int(first), int(last or first)
-        if not 1 <= low <= high <= 13:
-            raise ValueError
-        found.update(range(low, high + 1))
-    return frozenset(found)
-
-
-def _classes(text: str) -> frozenset[str]:
-    found = frozenset(text.split(","))
-    if not found <= frozenset(CLASSES):
-        raise ValueError
-    return found
-
-
-def _count(text: str) -> int:
-    number = int(text)
-    if not 1 <= number <= LARGEST_PAGE:
-        raise ValueError
-    return number
-
-
-def _flag(text: str) -> bool:
-    if text not in ("0", "1"):
-        raise ValueError
-    return text == "1"
-
-
-_WORDS: Mapping[str, tuple[str, Callable[[str], Any], str]] = {
-    "class": ("classes", _classes, f"any of {', '.join(CLASSES)}"),
-    "severity": ("severities", _numbers, "1 to 13, as 1-5 or 1,3"),
-    "client": ("client", IPv4Address, f"an IPv4 address, {EVERY_CLIENT} = all"),
-    "group": ("group", str, "a group"),
-    "newest": ("newest_first", _flag, "0 or 1"),
-    "per_page": ("per_page", _count, f"1 to {LARGEST_PAGE}"),
-    "page": ("page", _count, f"1 to {LARGEST_PAGE}"),
-}
-
-
-def _wrong(where: str, what: str, remedy: str) -> ConfigurationError:
-    return ConfigurationError(Problem(where, what, remedy))
-
-
 def _not_found(what: str) -> web.HTTPNotFound:
     return web.HTTPNotFound(text=json.dumps({"error": what}), content_type="application/json")
 
@@ -210,9 +136,9 @@ async def _body(request: web.Request) -> Mapping[str, Any]:
     try:
         found = json.loads(await request.text())
     except ValueError:
-        raise _wrong("body", "is not JSON", "a JSON object") from None
+        raise wrong("body", "is not JSON", "a JSON object") from None
     if not isinstance(found, dict):
-        raise _wrong("body", "is not an object", "a JSON object")
+        raise wrong("body", "is not an object", "a JSON object")
     return found
 
 

@@ -40,21 +40,20 @@ class AdminClient:
     def version(self) -> dict[str, Any]:
         return self._ask("GET", "/version")
 
-    def sessions(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = self._ask("GET", "/sessions")["sessions"]
+    def sessions(self, **filters: object) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self._get("/sessions", filters)["sessions"]
         return found
 
     def session(self, number: int) -> dict[str, Any]:
         return self._ask("GET", f"/sessions/{number}")
 
     def logout(self, **whom: object) -> list[int]:
-        """End the sessions of `session=`, `user=` or `group=`, or `all=True`; their numbers."""
+        """End the sessions that one word says, such as `user=` or `all=True`; their numbers."""
         ended: list[int] = self._ask("POST", "/logout", whom)["sessions"]
         return ended
 
     def events(self, **query: object) -> dict[str, Any]:
-        words = {name: value for name, value in query.items() if value not in (None, "")}
-        return self._ask("GET", f"/events?{urlencode(words)}")
+        return self._get("/events", query)
 
     def clear_events(self) -> None:
         self._ask("DELETE", "/events")
@@ -69,6 +68,10 @@ class AdminClient:
     def reload(self) -> int:
         """Have the headend follow the store; the revision that it follows now."""
         return int(self._ask("POST", "/reload")["revision"])
+
+    def _get(self, path: str, query: Mapping[str, object]) -> dict[str, Any]:
+        words = {name: value for name, value in query.items() if value is not None}
+        return self._ask("GET", f"{path}?{urlencode(words)}")
 
     def _ask(
         self, method: str, path: str, body: Mapping[str, object] | None = None

@@ -13,12 +13,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from fastpptp.addresses.pools import PoolUsage
+from fastpptp.admin.query import encryption_of
 from fastpptp.events.format import reference
 from fastpptp.events.log import EventPage, EventRecord
 from fastpptp.manager import Statistics
 from fastpptp.session import SessionView
-
-NO_ENCRYPTION = "None"
 
 # Whose buffer is full, by the stats row's bits: ours, or behind the peer's window.
 FLOW = ("None", "Local", "Peer", "Both")
@@ -76,7 +75,7 @@ def statistics(counts: Statistics, views: Iterable[SessionView]) -> dict[str, An
     by_encryption: Counter[str] = Counter()
     by_method: Counter[str] = Counter()
     for view in views:
-        by_encryption[str(view.encryption) if view.encryption else NO_ENCRYPTION] += 1
+        by_encryption[encryption_of(view)] += 1
         by_method[view.method.value if view.method else "none"] += 1
     return asdict(counts) | {"by_encryption": by_encryption, "by_method": by_method}
 

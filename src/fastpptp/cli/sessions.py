@@ -4,62 +4,109 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from fastpptp.cli.columns import (
+    Column,
+    by_address,
+    chosen,
+    named,
+    ordered,
+    print_rows,
+    rich_table,
+)
 from fastpptp.cli.common import (
     Environment,
     clock,
     environment,
     octets,
     print_fields,
-    print_table,
-    shown,
 )
 from fastpptp.errors import FastpptpError
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-COLUMNS = (
-    "ID", "User", "Group", "Public IP", "Assigned IP", "Client Type", "Protocol", "Authentication",
-    "Encryption", "State", "Login Time", "Duration", "Rx", "Tx",
-)  # fmt: skip
-NUMBERS = ("ID", "Duration", "Rx", "Tx")
+    from fastpptp.admin.client import AdminClient
+
+T = TypeVar("T")
+
+SESSION_COLUMNS = (
+    Column("ID", "id", right=True),
+    Column("User", "user"),
+    Column("Group", "group"),
+    Column("Public IP", "peer", order=by_address),
+    Column("Assigned IP", "address", order=by_address),
+    Column("Client Type", "client_type"),
+    Column("Protocol", "protocol"),
+    Column("Authentication", "method"),
+    Column("Encryption", "encryption", text=lambda value: value or "None"),
+    Column("State", "state"),
+    Column("Login Time", "login_time", text=lambda value: (value or "-")[:19].replace("T", " ")),
+    Column("Duration", "duration", text=clock, right=True),
+    Column("Rx", "rx_octets", text=octets, right=True),
+    Column("Tx", "tx_octets", text=octets, right=True),
+)
 ACRONYMS = {word.lower(): word for word in ("ID", "MPPE", "ZLB")}
+
+
+def filters(command: Callable[..., T]) -> Callable[..., T]:
+    """The options that say which sessions, as the control API's words."""
+    for option in (
+        click.option("--user", metavar="NAME", help="Of this user."),
+        click.option("--group", metavar="NAME", help="Of this group; '' is the base group."),
+        click.option("--client", metavar="IP[/N]", help="From this public address or network."),
+        click.option("--address", metavar="IP[/N]", help="With this assigned address, or in it."),
+        click.option("--method", metavar="NAME", help="Authenticated so, such as MSCHAP-V2."),
+        click.option("--encryption", metavar="WORD", help="none, 128, stateless, ..."),
+        click.option("--state", metavar="NAME", help="In this state, such as up."),
+    ):
+        command = option(command)
+    return command
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Which sessions in what order, and what of them."""
+
+    headend: AdminClient
+    filters: Mapping[str, object]
+    columns: Sequence[Column]
+    sort: Column | None
+    reverse: bool
+
+    def rows(self) -> list[dict[str, Any]]:
+        return ordered(self.headend.sessions(**self.filters), self.sort, self.reverse)
 
 
 @click.command()
 @click.option("--watch", is_flag=True, help="Show them anew each second, until Ctrl-C.")
-@click.option("--group", metavar="NAME", help="Only those of this group.")
+@filters
+@click.option("--sort", metavar="COLUMN", help="In the order of this column.")
+@click.option("--reverse", is_flag=True, help="The other way round.")
+@click.option("--columns", metavar="COLUMN,...", help="Show these columns alone.")
 @environment
-def sessions(env: Environment, watch: bool, group: str | None) -> None:
-    """List the sessions."""
+def sessions(
+    env: Environment, watch: bool, sort: str | None, reverse: bool, columns: str | None,
+    **filters: Any,
+) -> None:  # fmt: skip
+    """List the sessions; columns are named as in the list's head."""
+    shown_ones = chosen(SESSION_COLUMNS, columns)
+    order = None if sort is None else named(SESSION_COLUMNS, sort)
+    listing = Listing(env.headend(), filters, shown_ones, order, reverse)
     if watch and not env.as_json:
-        _watch(env, group)
+        _watch(listing)
     else:
-        rows = _rows(env, group)
-        env.answer(rows, lambda: print_table(COLUMNS, map(_row, rows), right=NUMBERS))
+        rows = listing.rows()
+        env.answer(rows, lambda: print_rows(shown_ones, rows))
 
 
-def _rows(env: Environment, group: str | None) -> list[dict[str, Any]]:
-    found = env.headend().sessions()
-    return [row for row in found if group is None or (row["group"] or "") == group]
-
-
-def _row(row: Mapping[str, Any]) -> tuple[object, ...]:
-    return (
-        row["id"], row["user"], row["group"], row["peer"], row["address"], row["client_type"],
-        row["protocol"], row["method"], row["encryption"] or "None", row["state"],
-        (row["login_time"] or "-")[:19].replace("T", " "), clock(row["duration"]),
-        octets(row["rx_octets"]), octets(row["tx_octets"]),
-    )  # fmt: skip
-
-
-def _watch(env: Environment, group: str | None) -> None:
+def _watch(listing: Listing) -> None:
     from rich.console import Console
     from rich.live import Live
 
@@ -67,24 +114,16 @@ def _watch(env: Environment, group: str | None) -> None:
     screen = Console(width=width, highlight=False)
     with (
         suppress(KeyboardInterrupt),
-        Live(_screen(_rows(env, group)), console=screen, screen=screen.is_terminal) as live,
+        Live(_screen(listing), console=screen, screen=screen.is_terminal) as live,
     ):
         while True:
             time.sleep(1)
-            live.update(_screen(_rows(env, group)))
+            live.update(_screen(listing))
 
 
-def _screen(rows: list[dict[str, Any]]) -> Table:
+def _screen(listing: Listing) -> Table:
     """The sessions, as much of them as the terminal has room for."""
-    from rich.table import Table
-    from rich.text import Text
-
-    made = Table(box=None, pad_edge=False, header_style="bold")
-    for column in COLUMNS:
-        made.add_column(column, justify="right" if column in NUMBERS else "left")
-    for row in rows:
-        made.add_row(*(Text(shown(value)) for value in _row(row)))
-    return made
+    return rich_table(listing.columns, listing.rows())
 
 
 @click.command()
@@ -113,22 +152,19 @@ def _label(name: str) -> str:
 @click.argument("session_ids", metavar="[ID]...", type=int, nargs=-1)
 @click.option("--user", metavar="NAME", help="All sessions of a user.")
 @click.option("--group", metavar="NAME", help="All sessions of a group.")
-@click.option("--all", "everyone", is_flag=True, help="All sessions.")
+@click.option("--address", metavar="IP", help="Whoever has this address, assigned or public.")
+@click.option("--all", is_flag=True, default=None, help="All sessions.")
 @environment
-def logout(
-    env: Environment, session_ids: tuple[int, ...], user: str | None, group: str | None,
-    everyone: bool,
-) -> None:  # fmt: skip
-    """End sessions: by ID, of a user, of a group, or all."""
-    if sum((bool(session_ids), user is not None, group is not None, everyone)) != 1:
-        raise click.UsageError("Say whom: IDs, --user, --group or --all.")
+def logout(env: Environment, session_ids: tuple[int, ...], **whom: Any) -> None:
+    """End sessions: by ID, of a user, of a group, at an address, or all."""
+    words = {word: value for word, value in whom.items() if value is not None}
+    if len(words) + bool(session_ids) != 1:
+        raise click.UsageError("Say whom: IDs, --user, --group, --address or --all.")
     headend = env.headend()
     if session_ids:
         ended = [number for one in session_ids for number in headend.logout(session=one)]
-    elif everyone:
-        ended = headend.logout(all=True)
     else:
-        ended = headend.logout(user=user) if user is not None else headend.logout(group=group)
+        ended = headend.logout(**words)
     plural = "" if len(ended) == 1 else "s"
     env.answer(ended, lambda: click.echo(f"{len(ended)} session{plural} ended."))
     if missing := [str(one) for one in session_ids if one not in ended]:

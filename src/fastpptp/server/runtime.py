@@ -171,9 +171,13 @@ class Headend:
             return
         self._hold(policy)
 
+    def sessions(self, wanted: Callable[[SessionView], bool]) -> list[SessionView]:
+        """The sessions that are wanted, oldest first."""
+        return [view for view in self.manager.sessions() if wanted(view)]
+
     def logout(self, wanted: Callable[[SessionView], bool]) -> list[SessionView]:
         """End the sessions that are wanted; the answer is those."""
-        chosen = [view for view in self.manager.sessions() if wanted(view)]
+        chosen = self.sessions(wanted)
         now = asyncio.get_running_loop().time()
         for view in chosen:
             self._do(self.manager.terminate(view.id, TerminateCause.ADMIN_RESET, now))

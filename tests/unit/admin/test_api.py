@@ -120,7 +120,50 @@ def test_sessions(tmp_path: Path) -> None:
         code, text = await made.cli("session", str(row["id"]))
         assert "Server address:" in text
         assert "\nLocal call ID:" in text
-        assert (await made.cli("sessions", "--group", "other", "--json"))[1] == "[]\n"
+
+    run(tmp_path, test)
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("", [1, 2]),
+        ("--user pptpuser", [1, 2]),
+        ("--user nobody", []),
+        ("--group pptpgroup", [1, 2]),
+        ("--group=", []),
+        ("--client 127.0.0.0/8", [1, 2]),
+        ("--client 192.0.2.1", []),
+        ("--address 172.16.1.11", [2]),
+        ("--address 172.16.1.0/24 --sort assigned-ip --reverse", [2, 1]),
+        ("--method mschap-v2", [1, 2]),
+        ("--method PAP", []),
+        ("--encryption 128 --state UP", [1, 2]),
+        ("--encryption none", []),
+        ("--state closing", []),
+        ("--sort Duration --reverse --user pptpuser", [2, 1]),
+    ],
+)
+def test_sessions_are_filtered_and_sorted(tmp_path: Path, words: str, found: list[int]) -> None:
+    async def test(made: Served) -> None:
+        await made.rig.dial_up()
+        await made.rig.dial_up()
+        code, said = await made.cli("sessions", *words.split(), "--json")
+        assert (code, [row["id"] for row in json.loads(said)]) == (0, found)
+
+    run(tmp_path, test)
+
+
+def test_columns(tmp_path: Path) -> None:
+    async def test(made: Served) -> None:
+        await made.rig.dial_up()
+        code, said = await made.cli("sessions", "--columns", "user,Assigned IP,public-ip")
+        assert code == 0
+        assert said == "User      Assigned IP  Public IP\npptpuser  172.16.1.10  127.0.0.1\n"
+        for option in ("--sort", "--columns"):
+            code, said = await made.cli("sessions", option, "colour")
+            assert code == 2
+            assert "There is no column 'colour'. The columns are: ID, User," in said
 
     run(tmp_path, test)
 
@@ -143,7 +186,10 @@ def test_no_such_session(tmp_path: Path) -> None:
         (["1"], True),
         (["--user", "pptpuser"], True),
         (["--group", "pptpgroup"], True),
+        (["--address", "172.16.1.10"], True),
+        (["--address", "127.0.0.1"], True),
         (["--all"], True),
+        (["--address", "172.16.1.11"], False),
         (["--user", "nobody"], False),
         (["--group", ""], False),
     ],
@@ -192,13 +238,17 @@ def test_events(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--severity", "0-5"), "severity: '0-5' is not valid (allowed: 1 to 13"),
-        (("--client", "x"), "client: 'x' is not valid (allowed: an IPv4 address"),
+        (("events", "--severity", "0-5"), "severity: '0-5' is not valid (allowed: 1 to 13"),
+        (("events", "--client", "x"), "client: 'x' is not valid (allowed: an IPv4 address"),
+        (("sessions", "--client", "x"), "client: 'x' is not valid (allowed: an IPv4 address"),
+        (("sessions", "--state", "x"), "state: 'x' is not valid (allowed: connecting, "),
+        (("sessions", "--method", "x"), "method: 'x' is not valid (allowed: PAP, "),
+        (("logout", "--address", "x"), "address: 'x' is not valid (allowed: an IPv4 address"),
     ],
 )
 def test_wrong_filters(tmp_path: Path, words: tuple[str, ...], said: str) -> None:
     async def test(made: Served) -> None:
-        code, text = await made.cli("events", *words)
+        code, text = await made.cli(*words)
         assert code == 4
         assert said in text
 

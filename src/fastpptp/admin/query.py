@@ -1,0 +1,185 @@
+"""What requests of the control API say in their URLs and bodies; each wrong word is named."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network
+from typing import Any
+
+from fastpptp.errors import ConfigurationError, Problem
+from fastpptp.events.catalogue import CLASSES
+from fastpptp.events.log import EVERY_CLIENT, EventQuery
+from fastpptp.ppp.auth.types import AuthMethod
+from fastpptp.session import SessionState, SessionView
+
+LARGEST_PAGE = 10_000
+NO_ENCRYPTION = "None"
+
+Wanted = Callable[[SessionView], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """How a word's value is read (ValueError if it is wrong), and what people may write."""
+
+    read: Callable[[str], Any]
+    allowed: str
+
+
+def read_words(words: Mapping[str, str], known: Mapping[str, Word]) -> dict[str, Any]:
+    """The values of a query's words. ConfigurationError names the one that is wrong."""
+    unknown = words.keys() - known.keys()
+    if unknown:
+        raise wrong(min(unknown), "is not known", "one of: " + ", ".join(known))
+    values: dict[str, Any] = {}
+    for word, text in words.items():
+        try:
+            values[word] = known[word].read(text)
+        except ValueError:
+            remedy = f"allowed: {known[word].allowed}"
+            raise wrong(word, f"{text!r} is not valid", remedy) from None
+    return values
+
+
+def wrong(where: str, what: str, remedy: str) -> ConfigurationError:
+    return ConfigurationError(Problem(where, what, remedy))
+
+
+# Sessions.
+
+
+def encryption_of(view: SessionView) -> str:
+    return str(view.encryption) if view.encryption else NO_ENCRYPTION
+
+
+def _of_method(view: SessionView, method: AuthMethod) -> bool:
+    return view.method is method
+
+
+def _encrypted(view: SessionView, text: str) -> bool:
+    return text in encryption_of(view).casefold()
+
+
+def _of_user(view: SessionView, user: str) -> bool:
+    return user in (view.user, view.account)
+
+
+def _of_group(view: SessionView, group: str) -> bool:
+    return (view.group or "") == group
+
+
+def _at(view: SessionView, address: IPv4Address) -> bool:
+    return address in (view.peer, view.assigned)
+
+
+_METHODS = {method.value.casefold(): method for method in AuthMethod}
+_STATES = {state.value: state for state in SessionState}
+
+
+def _one_of(names: Mapping[str, Any]) -> Callable[[str], Any]:
+    def read(text: str) -> Any:
+        if text.casefold() not in names:
+            raise ValueError
+        return names[text.casefold()]
+
+    return read
+
+
+_NETWORK = Word(IPv4Network, "an IPv4 address or network such as 172.16.1.0/24")
+SESSION_WORDS: Mapping[str, Word] = {
+    "user": Word(str, "a user"),
+    "group": Word(str, "a group"),
+    "client": _NETWORK,
+    "address": _NETWORK,
+    "method": Word(_one_of(_METHODS), ", ".join(method.value for method in AuthMethod)),
+    "encryption": Word(str.casefold, "none, 40, 128, stateless, ..."),
+    "state": Word(_one_of(_STATES), ", ".join(_STATES)),
+}
+_SESSION_TESTS: Mapping[str, Callable[[SessionView, Any], bool]] = {
+    "user": _of_user,
+    "group": _of_group,
+    "client": lambda view, network: view.peer in network,
+    "address": lambda view, network: view.assigned is not None and view.assigned in network,
+    "method": _of_method,
+    "encryption": _encrypted,
+    "state": lambda view, state: view.state is state,
+}
+
+
+def session_filter(words: Mapping[str, str]) -> Wanted:
+    """Whether a session has all that a query's words ask for."""
+    values = read_words(words, SESSION_WORDS)
+    return lambda view: all(_SESSION_TESTS[word](view, values[word]) for word in values)
+
+
+def selection(body: Mapping[str, Any]) -> Wanted:
+    """Whom a logout is for: one word says it."""
+    match body:
+        case {"session": int(number), **rest} if not rest:
+            return lambda view: view.id == number
+        case {"user": str(user), **rest} if not rest:
+            return lambda view: _of_user(view, user)
+        case {"group": str(group), **rest} if not rest:
+            return lambda view: _of_group(view, group)
+        case {"address": str(text), **rest} if not rest:
+            address = read_words({"address": text}, _ADDRESS)["address"]
+            return lambda view: _at(view, address)
+        case {"all": True, **rest} if not rest:
+            return lambda view: True
+    remedy = "one of: session, user, group, address, all"
+    raise wrong("body", "it does not say whom to log out", remedy)
+
+
+_ADDRESS = {"address": Word(IPv4Address, "an IPv4 address, assigned or public")}
+
+
+# Events.
+
+
+def event_query(words: Mapping[str, str]) -> EventQuery:
+    values = read_words(words, _EVENT_WORDS)
+    return EventQuery(**{_EVENT_FIELDS.get(word, word): value for word, value in values.items()})
+
+
+def _numbers(text: str) -> frozenset[int]:
+    found: set[int] = set()
+    for part in text.split(","):
+        first, _, last = part.partition("-")
+        low, high = int(first), int(last or first)
+        if not 1 <= low <= high <= 13:
+            raise ValueError
+        found.update(range(low, high + 1))
+    return frozenset(found)
+
+
+def _classes(text: str) -> frozenset[str]:
+    found = frozenset(text.split(","))
+    if not found <= frozenset(CLASSES):
+        raise ValueError
+    return found
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if not 1 <= number <= LARGEST_PAGE:
+        raise ValueError
+    return number
+
+
+def _flag(text: str) -> bool:
+    if text not in ("0", "1"):
+        raise ValueError
+    return text == "1"
+
+
+_EVENT_WORDS: Mapping[str, Word] = {
+    "class": Word(_classes, f"any of {', '.join(CLASSES)}"),
+    "severity": Word(_numbers, "1 to 13, as 1-5 or 1,3"),
+    "client": Word(IPv4Address, f"an IPv4 address, {EVERY_CLIENT} = all"),
+    "group": Word(str, "a group"),
+    "newest": Word(_flag, "0 or 1"),
+    "per_page": Word(_count, f"1 to {LARGEST_PAGE}"),
+    "page": Word(_count, f"1 to {LARGEST_PAGE}"),
+}
+_EVENT_FIELDS = {"class": "classes", "severity": "severities", "newest": "newest_first"}
