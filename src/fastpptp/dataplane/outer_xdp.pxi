@@ -122,6 +122,7 @@ cdef int xdp_send(worker *w, uint32_t slot, uint32_t count) noexcept nogil:
     port_reclaim(w, port)
     room = xdp_room(&port.transmit)
     if room == 0:
+        w.out_waiting = <uint8_t> (WAY_PORT + slot)
         return -EAGAIN
     if count > room:
         count = room

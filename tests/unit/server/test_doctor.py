@@ -96,6 +96,22 @@ def test_a_machine_on_which_all_is_well(facts: Facts) -> None:
 
 
 @pytest.mark.parametrize(
+    ("outer", "rules", "state"),
+    [
+        ("auto", chain("output"), State.OK),
+        ("raw", chain("output"), State.OK),
+        ("packet", chain("output"), State.WARNING),
+        ("xdp", chain("output"), State.WARNING),
+        ("xdp", chain("input"), State.OK),
+    ],
+)
+def test_what_gre_goes_past(facts: Facts, outer: str, rules: Items, state: State) -> None:
+    bootstrap = replace(facts.bootstrap, outer=outer)
+    (found,) = said(replace(facts, firewall=rules, bootstrap=bootstrap), "outer")
+    assert found.state is state
+
+
+@pytest.mark.parametrize(
     ("rules", "packet", "refused"),
     [
         (chain("input"), Packet("gre"), True),

@@ -19,6 +19,7 @@ CHECKS: tuple[Callable[[Facts], Iterator[Finding]], ...] = (
     network.forwarding,
     network.reverse_path,
     network.firewall,
+    network.outer,
     network.connection_tracking,
     network.mtu,
     network.pools,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Network, summarize_address_range
+from typing import Any
 
 from fastpptp.backends import ruleset
+from fastpptp.backends.firewall import meets_gre
 from fastpptp.backends.nftables import PREFIX
 from fastpptp.backends.ruleset import Packet
 from fastpptp.server.doctor.facts import Facts
@@ -111,6 +113,26 @@ def _legacy(facts: Facts) -> Iterator[Finding]:
             f"iptables-legacy -C INPUT -p gre -j ACCEPT; "
             f"iptables-legacy -C INPUT -p tcp --dport {facts.bootstrap.port} -j ACCEPT",
         )
+
+
+def outer(facts: Facts) -> Iterator[Finding]:
+    """What the bootstrap setting `outer` has GRE go past."""
+    kind = facts.bootstrap.outer
+    theirs = [item for item in facts.firewall or () if not _is_ours(item)]
+    if kind in ("packet", "xdp") and meets_gre(theirs):
+        yield warning(
+            "outer",
+            f'outer is "{kind}": GRE goes past the firewall rules that look at it',
+            'outer = "auto" in the bootstrap file (--outer auto) obeys them',
+        )
+    elif kind == "xdp":
+        yield ok("outer", "GRE goes by AF_XDP; nftables and packet sniffers do not see it")
+    else:
+        yield ok("outer", f'outer is "{kind}"; no firewall rule is gone past')
+
+
+def _is_ours(item: Mapping[str, Any]) -> bool:
+    return any(str(part.get("table", "")).startswith(PREFIX) for part in item.values())
 
 
 def connection_tracking(facts: Facts) -> Iterator[Finding]:
