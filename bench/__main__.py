@@ -27,7 +27,7 @@ BENCHES = {
     "bench_cores": 60,
     "bench_scale": 90,
     "bench_latency": 120,
-    "bench_throughput": 700,
+    "bench_throughput": 800,
     "bench_guest": 240,
     "bench_store": 120,
     "bench_sessions": 900,

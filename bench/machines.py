@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from tests.netns.test_dataplane import within
 
 TUN = "pptp0"
 SETTLING = 2.5  # seconds until a dataplane knows its next hops
+EVENTS = 0.2  # seconds between two looks at its events
 
 
 @contextmanager
@@ -46,6 +48,24 @@ def running(dataplane: Any, cpu: int) -> Iterator[None]:
         yield
     finally:
         dataplane.stop()
+
+
+@contextmanager
+def attended(dataplane: Any) -> Iterator[None]:
+    """Its events are read by a thread, as a control plane does: next hops come with them."""
+    over = threading.Event()
+
+    def body() -> None:
+        while not over.wait(EVENTS):
+            dataplane.read_events()
+
+    thread = threading.Thread(target=body)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 def settle(dataplane: Any) -> None:

@@ -14,7 +14,7 @@ from functools import cache
 from ipaddress import IPv4Address
 from pathlib import Path
 
-from bench.machines import TUN, machine, running, settle
+from bench.machines import SETTLING, TUN, attended, machine, running
 from fastpptp.ports import CallPolicy, CallSpec
 from tests.headend import Headend
 from tests.hosts import Host, Hosts
@@ -66,6 +66,8 @@ class Link:
                     raise RuntimeError(f"no tunnel with {encryption}:\n{log.read_text()}")
                 time.sleep(0.05)
             keep_on(max(os.sched_getaffinity(0)), process.pid)
+            if self.outer != "raw":
+                time.sleep(SETTLING)
             yield
         finally:
             process.terminate()
@@ -118,5 +120,6 @@ def relay(hosts: Hosts, outer: str) -> Iterator[tuple[Host, Host]]:
             host.address(TUN, f"{inner}/24")
             host.link(TUN, "mtu", "1400")
             stack.enter_context(running(dataplane, cpu))
-            settle(dataplane)
+            stack.enter_context(attended(dataplane))
+        time.sleep(SETTLING)
         yield server, client
