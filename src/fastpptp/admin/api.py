@@ -8,7 +8,10 @@
 | POST /v1/logout | session, user, group, address, or all: true | sessions: those that are ended |
 | GET /v1/events | class, severity, client, group, newest, per_page, page | events, page, pages |
 | DELETE /v1/events | | the event log is empty |
-| GET /v1/statistics | | counters since the start, and what is held now |
+| GET /v1/ended | as sessions | ended: the last sessions that ended, newest first |
+| GET /v1/statistics | | counters since the start or the Reset (admin/meter.py), what is held now |
+| GET /v1/statistics/pptp | | totals, and sessions: a row for each |
+| POST /v1/statistics/reset, /restore | | counters begin at 0 for who asks; are real again |
 | GET /v1/pools | | pools: the address pools in their order, and how much of each is in use |
 | POST /v1/reload | | revision |
 | GET /metrics, /healthz, /readyz | | see admin/monitor.py |
@@ -32,13 +35,14 @@ from aiohttp import web
 
 from fastpptp import __version__
 from fastpptp.admin import PREFIX, views
+from fastpptp.admin.meter import Meter
 from fastpptp.admin.monitor import Monitor
 from fastpptp.admin.query import event_query, selection, session_filter, wrong
 from fastpptp.errors import ConfigurationError, FastpptpError, UnavailableError
 from fastpptp.events.catalogue import occur
 from fastpptp.server.eventsink import wall_clock
 from fastpptp.server.runtime import Headend
-from fastpptp.store.history import peer_of
+from fastpptp.store.history import Author, peer_of
 
 PATH_LIMIT = 107  # sun_path without its NUL
 
@@ -53,6 +57,7 @@ class AdminApi:
 
     def __init__(self, headend: Headend) -> None:
         self._headend = headend
+        self._meter = Meter(headend)
 
     def application(self) -> web.Application:
         application = web.Application(middlewares=[_errors_as_json])
@@ -64,7 +69,11 @@ class AdminApi:
                 web.post(f"{PREFIX}/logout", self.logout),
                 web.get(f"{PREFIX}/events", self.events),
                 web.delete(f"{PREFIX}/events", self.clear_events),
+                web.get(f"{PREFIX}/ended", self.ended),
                 web.get(f"{PREFIX}/statistics", self.statistics),
+                web.get(f"{PREFIX}/statistics/pptp", self.pptp_statistics),
+                web.post(f"{PREFIX}/statistics/reset", self.reset),
+                web.post(f"{PREFIX}/statistics/restore", self.restore),
                 web.get(f"{PREFIX}/pools", self.pools),
                 web.post(f"{PREFIX}/reload", self.reload),
                 *Monitor(self._headend).routes(),
@@ -76,10 +85,10 @@ class AdminApi:
         return web.json_response({"version": __version__, "pid": os.getpid()})
 
     async def sessions(self, request: web.Request) -> web.Response:
-        headend, rows = self._headend, []
+        who, rows = _administrator(request), []
         now, wall = asyncio.get_running_loop().time(), wall_clock()
-        for view in headend.sessions(session_filter(request.query)):
-            rows.append(views.session_summary(view, headend.counters(view), now, wall))
+        for view in self._headend.sessions(session_filter(request.query)):
+            rows.append(views.session_summary(view, self._meter.row(who, view), now, wall))
             if len(rows) % TURN == 0:
                 await asyncio.sleep(0)
         return web.json_response({"sessions": rows})
@@ -89,9 +98,18 @@ class AdminApi:
         if view is None:
             raise _not_found(f"there is no session {request.match_info['id']}")
         now, wall = asyncio.get_running_loop().time(), wall_clock()
-        return web.json_response(
-            views.session_detail(view, self._headend.counters(view), now, wall)
-        )
+        row = self._meter.row(_administrator(request), view)
+        return web.json_response(views.session_detail(view, row, now, wall))
+
+    async def ended(self, request: web.Request) -> web.Response:
+        wanted = session_filter(request.query)
+        now, wall = asyncio.get_running_loop().time(), wall_clock()
+        rows = [
+            views.ended_session(departure, now, wall)
+            for departure in reversed(self._headend.manager.ended())
+            if wanted(departure.view)
+        ]
+        return web.json_response({"ended": rows})
 
     async def logout(self, request: web.Request) -> web.Response:
         wanted = selection(await _body(request))
@@ -110,10 +128,18 @@ class AdminApi:
         return web.json_response({})
 
     async def statistics(self, request: web.Request) -> web.Response:
-        headend = self._headend
-        counts = views.statistics(headend.statistics(), headend.manager.sessions())
-        held = {"drops": headend.drops(), "holdings": headend.holdings()}
-        return web.json_response(counts | held)
+        return web.json_response(self._meter.totals(_administrator(request)))
+
+    async def pptp_statistics(self, request: web.Request) -> web.Response:
+        return web.json_response(self._meter.pptp(_administrator(request)))
+
+    async def reset(self, request: web.Request) -> web.Response:
+        self._meter.reset(_administrator(request), wall_clock())
+        return web.json_response({})
+
+    async def restore(self, request: web.Request) -> web.Response:
+        self._meter.restore(_administrator(request))
+        return web.json_response({})
 
     async def pools(self, request: web.Request) -> web.Response:
         return web.json_response({"pools": list(map(views.pool, self._headend.pools()))})
@@ -122,10 +148,20 @@ class AdminApi:
         return web.json_response({"revision": await self._headend.reload()})
 
     def _record(self, request: web.Request, what: str) -> None:
-        """Who did what, by the credentials of the process at the other end."""
-        assert request.transport is not None
-        who = peer_of(request.transport.get_extra_info("socket"))
-        self._headend.events.record(occur("CONFIG", 104, who=who, what=what))
+        """Who did what."""
+        self._headend.events.record(occur("CONFIG", 104, who=_author(request), what=what))
+
+
+def _author(request: web.Request) -> Author:
+    """Who asks, by the credentials of the process at the other end."""
+    assert request.transport is not None
+    return peer_of(request.transport.get_extra_info("socket"))
+
+
+def _administrator(request: web.Request) -> str:
+    """Who asks, whichever process it is."""
+    author = _author(request)
+    return f"{author.who}/{author.sudo_user or ''}"
 
 
 def _not_found(what: str) -> web.HTTPNotFound:

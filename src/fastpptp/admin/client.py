@@ -58,8 +58,24 @@ class AdminClient:
     def clear_events(self) -> None:
         self._ask("DELETE", "/events")
 
+    def ended(self, **filters: object) -> list[dict[str, Any]]:
+        """The last sessions that ended, newest first."""
+        found: list[dict[str, Any]] = self._get("/ended", filters)["ended"]
+        return found
+
     def statistics(self) -> dict[str, Any]:
         return self._ask("GET", "/statistics")
+
+    def pptp_statistics(self) -> dict[str, Any]:
+        return self._ask("GET", "/statistics/pptp")
+
+    def reset(self) -> None:
+        """Count from 0 in what this user is shown."""
+        self._ask("POST", "/statistics/reset")
+
+    def restore(self) -> None:
+        """Show the real counters again."""
+        self._ask("POST", "/statistics/restore")
 
     def pools(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self._ask("GET", "/pools")["pools"]

@@ -5,11 +5,7 @@ Nothing is counted twice, so nothing here can disagree with `fastpptp statistics
 
 from __future__ import annotations
 
-import os
-import threading
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
-from pathlib import Path
 
 from prometheus_client.core import (
     CounterMetricFamily,
@@ -21,12 +17,9 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from fastpptp import __version__
+from fastpptp.admin.workers import worker_seconds
 from fastpptp.manager.accounting import SETUP_BUCKETS, SetupTimes, Statistics
 from fastpptp.server.runtime import Headend
-
-TASKS = Path("/proc/self/task")
-WORKER_THREADS = "fastpptp-"  # then the worker's number (dataplane/life.pxi)
-PAYLOAD = ("rx_octets", "tx_octets", "rx_packets", "tx_packets")
 
 # Names of Statistics' fields, and what is said of them.
 COUNTERS = {
@@ -36,6 +29,12 @@ COUNTERS = {
     "refused_sessions": ("sessions_refused", "Calls that were refused"),
     "control_received_octets": ("control_received_octets", "Octets of control messages received"),
     "control_sent_octets": ("control_sent_octets", "Octets of control messages sent"),
+    "control_received_packets": ("control_received_packets", "Control messages received"),
+    "control_sent_packets": ("control_sent_packets", "Control messages sent"),
+    "control_received_discards": (
+        "control_received_discards",
+        "Control messages that were malformed or out of place",
+    ),
 }
 GAUGES = {
     "active_tunnels": ("tunnels_active", "Control connections that are established"),
@@ -63,13 +62,15 @@ class HeadendCollector(Collector):
         )  # fmt: skip
         yield _histogram(statistics.setup)
         yield from self._sessions()
-        yield from self._payload(statistics)
+        yield from self._payload()
         yield _labelled(
             "drops", "Packets that the dataplane dropped", "reason", self._headend.drops().items()
         )
         yield from self._events()
         yield from self._pools()
-        yield _labelled("worker_cpu_seconds", "CPU time of a worker", "worker", _worker_seconds())
+        yield _labelled(
+            "worker_cpu_seconds", "CPU time of a worker", "worker", worker_seconds().items()
+        )
 
     def _sessions(self) -> Iterator[Metric]:
         found = GaugeMetricFamily(
@@ -84,18 +85,11 @@ class HeadendCollector(Collector):
             found.add_metric(kind, count)
         yield found
 
-    def _payload(self, statistics: Statistics) -> Iterator[Metric]:
-        """Data of all sessions: those that have ended, and what the workers' rows have now."""
-        rows = self._headend.rows()
-        for name in PAYLOAD:
-            way, unit = name.split("_")
-            direction = "received" if way == "rx" else "sent"
-            ended = getattr(statistics, f"payload_{direction}_{unit}")
-            yield CounterMetricFamily(
-                f"fastpptp_payload_{direction}_{unit}",
-                f"{unit.capitalize()} of data {direction}",
-                value=ended + int(rows[name].sum()),
-            )
+    def _payload(self) -> Iterator[Metric]:
+        for name, value in self._headend.payload().items():
+            _, direction, unit = name.split("_")
+            words = f"{unit.capitalize()} of data {direction}"
+            yield CounterMetricFamily(f"fastpptp_{name}", words, value=value)
 
     def _events(self) -> Iterator[Metric]:
         found = CounterMetricFamily(
@@ -139,15 +133,3 @@ def _histogram(times: SetupTimes) -> HistogramMetricFamily:
         "fastpptp_session_setup_seconds", "From the call to the first address", buckets=buckets,
         sum_value=times.seconds,
     )  # fmt: skip
-
-
-def _worker_seconds() -> Iterator[tuple[str, float]]:
-    """User and system time of each worker's thread (proc_pid_stat(5), fields 14 and 15)."""
-    tick = os.sysconf("SC_CLK_TCK")
-    for thread in threading.enumerate():
-        if thread.name.startswith(WORKER_THREADS) and thread.name[len(WORKER_THREADS) :].isdigit():
-            with suppress(OSError):  # it has just ended
-                text = (TASKS / str(thread.native_id) / "stat").read_text()
-                fields = text.rpartition(")")[2].split()
-                seconds = (int(fields[11]) + int(fields[12])) / tick
-                yield thread.name[len(WORKER_THREADS) :], seconds

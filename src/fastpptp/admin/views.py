@@ -7,8 +7,8 @@ durations seconds.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import asdict
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,14 +16,24 @@ from fastpptp.addresses.pools import PoolUsage
 from fastpptp.admin.query import encryption_of
 from fastpptp.events.format import reference
 from fastpptp.events.log import EventPage, EventRecord
-from fastpptp.manager import Statistics
-from fastpptp.session import SessionView
+from fastpptp.manager import Departure, Statistics
+from fastpptp.session import SessionState, SessionView
 
 # Whose buffer is full, by the stats row's bits: ours, or behind the peer's window.
 FLOW = ("None", "Local", "Peer", "Both")
 
+Row = Mapping[str, Any]
 
-def session_summary(view: SessionView, row: Any, now: float, wall: datetime) -> dict[str, Any]:
+# What a row of the dataplane's stats has besides counters.
+NO_COUNTERS = frozenset({"handle", "flow", "last_data", "opened", "reserved"})
+
+SESSION_COUNTERS = (
+    "rx_octets", "tx_octets", "rx_packets", "tx_packets", "rx_discards", "tx_discards", "rx_zlb",
+    "tx_zlb", "ack_timeouts", "window_reopens", "out_of_window", "out_of_sequence",
+)  # fmt: skip
+
+
+def session_summary(view: SessionView, row: Row, now: float, wall: datetime) -> dict[str, Any]:
     """A session as one row of Administer Sessions. `row` is its row of the dataplane's stats."""
     since = view.login_at if view.login_at is not None else view.started_at
     return {
@@ -39,18 +49,16 @@ def session_summary(view: SessionView, row: Any, now: float, wall: datetime) -> 
         "state": view.state.value,
         "login_time": _moment(view.login_at, now, wall),
         "duration": int(now - since),
-        "rx_octets": int(row["rx_octets"]),
-        "tx_octets": int(row["tx_octets"]),
-        "rx_packets": int(row["rx_packets"]),
-        "tx_packets": int(row["tx_packets"]),
+        "rx_octets": row["rx_octets"],
+        "tx_octets": row["tx_octets"],
+        "rx_packets": row["rx_packets"],
+        "tx_packets": row["tx_packets"],
     }
 
 
-def session_detail(view: SessionView, row: Any, now: float, wall: datetime) -> dict[str, Any]:
+def session_detail(view: SessionView, row: Row, now: float, wall: datetime) -> dict[str, Any]:
     """All that is known of a session, its dataplane counters included."""
     encryption = asdict(view.encryption) if view.encryption else None
-    counters = {name: int(row[name]) for name in row.dtype.names if row[name].shape == ()}
-    skipped = {"handle", "flow", "last_data", "opened"}  # these count nothing
     return session_summary(view, row, now, wall) | {
         "local": str(view.local),
         "server_address": _text(view.server_address),
@@ -65,8 +73,43 @@ def session_detail(view: SessionView, row: Any, now: float, wall: datetime) -> d
         "peer_window": view.peer_window,
         "connection": view.connection,
         "handle": view.handle,
-        "flow": FLOW[counters.get("flow", 0)],
-        "counters": {name: value for name, value in counters.items() if name not in skipped},
+        "local_delay": view.local_delay,
+        "peer_delay": view.peer_delay,
+        "flow": FLOW[row["flow"]],
+        "counters": {name: value for name, value in row.items() if name not in NO_COUNTERS},
+    }
+
+
+def session_statistics(view: SessionView, row: Row) -> dict[str, Any]:
+    """A session as one row of Monitoring | Statistics | PPTP."""
+    return {
+        "id": view.id,
+        "peer": str(view.peer),
+        "user": view.user,
+        "flow": FLOW[row["flow"]],
+        "local_window": view.local_window,
+        "peer_window": view.peer_window,
+        "local_delay": view.local_delay,
+        "peer_delay": view.peer_delay,
+    } | {name: row[name] for name in SESSION_COUNTERS}
+
+
+def ended_session(departure: Departure, now: float, wall: datetime) -> dict[str, Any]:
+    """A session that has ended, with its reason; `cause` is RADIUS' Acct-Terminate-Cause."""
+    counters = departure.counters
+    row = {
+        "rx_octets": counters.received_octets,
+        "tx_octets": counters.sent_octets,
+        "rx_packets": counters.received_packets,
+        "tx_packets": counters.sent_packets,
+    }
+    at = wall - timedelta(seconds=now - departure.ended_at)
+    return session_summary(departure.view, row, departure.ended_at, at) | {
+        "state": SessionState.ENDED.value,
+        "ended_at": at.isoformat(timespec="seconds"),
+        "cause": departure.cause.label,
+        "reason": departure.cause.text,
+        "info": departure.info,
     }
 
 
@@ -77,7 +120,12 @@ def statistics(counts: Statistics, views: Iterable[SessionView]) -> dict[str, An
     for view in views:
         by_encryption[encryption_of(view)] += 1
         by_method[view.method.value if view.method else "none"] += 1
-    return asdict(counts) | {"by_encryption": by_encryption, "by_method": by_method}
+    # asdict() would take a Counter's items for things to count.
+    return asdict(replace(counts, ended=Counter())) | {
+        "ended": dict(counts.ended),
+        "by_encryption": by_encryption,
+        "by_method": by_method,
+    }
 
 
 def pool(usage: PoolUsage) -> dict[str, Any]:

@@ -17,7 +17,8 @@ from fastpptp.cli.hours import hours
 from fastpptp.cli.pools import pool
 from fastpptp.cli.sections import SECTIONS, event_class
 from fastpptp.cli.serve import init, serve
-from fastpptp.cli.sessions import events, logout, reload, session, sessions, statistics
+from fastpptp.cli.sessions import events, logout, reload, session, sessions
+from fastpptp.cli.statistics import statistics
 from fastpptp.cli.users import user
 
 

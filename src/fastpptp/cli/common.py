@@ -198,6 +198,15 @@ def shown(value: object) -> str:
     return text if text.isprintable() else text.encode("unicode_escape").decode()
 
 
+_ACRONYMS = {word.lower(): word for word in ("ID", "MPPE", "ZLB")}
+
+
+def label(name: str) -> str:
+    """A field's name for people."""
+    words = name.replace("_", " ").capitalize().split()
+    return " ".join(_ACRONYMS.get(word.lower(), word) for word in words)
+
+
 def octets(number: int) -> str:
     """A count of octets, short: 1.4 M."""
     amount = float(number)

@@ -1,4 +1,4 @@
-"""fastpptp sessions, session, logout, events, statistics, reload: a running headend's commands."""
+"""fastpptp sessions, session, logout, events, reload: a running headend's commands."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from fastpptp.cli.common import (
     Environment,
     clock,
     environment,
+    label,
     octets,
     print_fields,
 )
@@ -32,9 +33,12 @@ from fastpptp.errors import FastpptpError
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from fastpptp.admin.client import AdminClient
-
 T = TypeVar("T")
+
+
+def _moment(value: str | None) -> str:
+    return (value or "-")[:19].replace("T", " ")
+
 
 SESSION_COLUMNS = (
     Column("ID", "id", right=True),
@@ -47,12 +51,11 @@ SESSION_COLUMNS = (
     Column("Authentication", "method"),
     Column("Encryption", "encryption", text=lambda value: value or "None"),
     Column("State", "state"),
-    Column("Login Time", "login_time", text=lambda value: (value or "-")[:19].replace("T", " ")),
+    Column("Login Time", "login_time", text=_moment),
     Column("Duration", "duration", text=clock, right=True),
     Column("Rx", "rx_octets", text=octets, right=True),
     Column("Tx", "tx_octets", text=octets, right=True),
 )
-ACRONYMS = {word.lower(): word for word in ("ID", "MPPE", "ZLB")}
 
 
 def filters(command: Callable[..., T]) -> Callable[..., T]:
@@ -70,35 +73,47 @@ def filters(command: Callable[..., T]) -> Callable[..., T]:
     return command
 
 
+ENDED_COLUMNS = (
+    *(column for column in SESSION_COLUMNS if column.title not in ("Client Type", "State")),
+    Column("Ended", "ended_at", text=_moment),
+    Column("Reason", "reason"),
+    Column("Info", "info"),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Listing:
     """Which sessions in what order, and what of them."""
 
-    headend: AdminClient
+    ask: Callable[..., list[dict[str, Any]]]
     filters: Mapping[str, object]
     columns: Sequence[Column]
     sort: Column | None
     reverse: bool
 
     def rows(self) -> list[dict[str, Any]]:
-        return ordered(self.headend.sessions(**self.filters), self.sort, self.reverse)
+        return ordered(self.ask(**self.filters), self.sort, self.reverse)
 
 
 @click.command()
 @click.option("--watch", is_flag=True, help="Show them anew each second, until Ctrl-C.")
+@click.option("--ended", is_flag=True, help="Those that ended last, newest first, and why.")
 @filters
 @click.option("--sort", metavar="COLUMN", help="In the order of this column.")
 @click.option("--reverse", is_flag=True, help="The other way round.")
 @click.option("--columns", metavar="COLUMN,...", help="Show these columns alone.")
 @environment
 def sessions(
-    env: Environment, watch: bool, sort: str | None, reverse: bool, columns: str | None,
-    **filters: Any,
+    env: Environment, watch: bool, ended: bool, sort: str | None, reverse: bool,
+    columns: str | None, **filters: Any,
 ) -> None:  # fmt: skip
     """List the sessions; columns are named as in the list's head."""
-    shown_ones = chosen(SESSION_COLUMNS, columns)
-    order = None if sort is None else named(SESSION_COLUMNS, sort)
-    listing = Listing(env.headend(), filters, shown_ones, order, reverse)
+    known = ENDED_COLUMNS if ended else SESSION_COLUMNS
+    shown_ones = chosen(known, columns)
+    order = None if sort is None else named(known, sort)
+    headend = env.headend()
+    ask = headend.ended if ended else headend.sessions
+    listing = Listing(ask, filters, shown_ones, order, reverse)
     if watch and not env.as_json:
         _watch(listing)
     else:
@@ -138,14 +153,9 @@ def session(env: Environment, session_id: int) -> None:
 def _print_detail(found: Mapping[str, Any]) -> None:
     counters = found["counters"]
     skipped = ("counters", "mppe")
-    fields = {_label(name): value for name, value in found.items() if name not in skipped}
+    fields = {label(name): value for name, value in found.items() if name not in skipped}
     fields["Duration"] = clock(found["duration"])
-    print_fields(fields | {_label(name): value for name, value in counters.items()})
-
-
-def _label(name: str) -> str:
-    words = name.replace("_", " ").capitalize().split()
-    return " ".join(ACRONYMS.get(word.lower(), word) for word in words)
+    print_fields(fields | {label(name): value for name, value in counters.items()})
 
 
 @click.command()
@@ -204,18 +214,6 @@ def _print_events(listed: list[dict[str, Any]], found: Mapping[str, Any], page: 
         click.echo(event["line"])
     if page is not None:
         click.echo(f"page {found['page']} of {found['pages']}, {found['total']} events", err=True)
-
-
-@click.command()
-@environment
-def statistics(env: Environment) -> None:
-    """Show counters since the start of the headend."""
-    found = env.headend().statistics()
-    human = {_label(name): value for name, value in found.items() if not isinstance(value, dict)}
-    for name in ("by_encryption", "by_method"):
-        human |= {f"Sessions with {key}": count for key, count in found[name].items()}
-    human |= {f"Dropped, {reason}": count for reason, count in found["drops"].items()}
-    env.answer(found, lambda: print_fields(human))
 
 
 @click.command()

@@ -1,8 +1,8 @@
 """The SessionManager: what a headend does, as effects; the runtime carries them out."""
 
-from fastpptp.manager.accounting import CallCounters, Statistics
+from fastpptp.manager.accounting import CallCounters, Departure, Statistics
 from fastpptp.manager.admission import Limits
 from fastpptp.manager.core import SessionManager
 from fastpptp.manager.headend import HeadendSession
 
-__all__ = ["CallCounters", "HeadendSession", "Limits", "SessionManager", "Statistics"]
+__all__ = ["CallCounters", "Departure", "HeadendSession", "Limits", "SessionManager", "Statistics"]

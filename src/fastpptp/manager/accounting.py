@@ -5,47 +5,51 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address
 
 from fastpptp.events.catalogue import Occurrence, occur
-from fastpptp.session import TerminateCause
+from fastpptp.session import SessionView, TerminateCause
 
 
 @dataclass(frozen=True, slots=True)
 class CallCounters:
-    """A call's final counters: octets and packets of data, from the peer and to it."""
+    """A call's final counters: octets, packets and discards of data, from the peer and to it."""
 
     received_octets: int = 0
     sent_octets: int = 0
     received_packets: int = 0
     sent_packets: int = 0
+    received_discards: int = 0
+    sent_discards: int = 0
 
 
 @dataclass(slots=True)
 class Departure:
-    """A session whose call the dataplane is closing. `login_at` is None if nobody logged in."""
+    """A session that has ended, as it was before. Its counters are final once they are there.
 
-    session: int
-    peer: IPv4Address
-    user: str
-    group: str | None
-    login_at: float | None
+    `info` is why its link ended where the cause does not say it.
+    """
+
+    view: SessionView
     ended_at: float
     cause: TerminateCause
+    info: str | None = None
+    counters: CallCounters = CallCounters()
     told: bool = False
 
     def account(self, counters: CallCounters) -> Occurrence | None:
         """AUTH/28, once, if there was a login."""
-        if self.told or self.login_at is None:
+        view = self.view
+        self.counters = counters
+        if self.told or view.login_at is None:
             return None
         self.told = True
         return occur(
             "AUTH",
             28,
-            peer=self.peer,
-            user=self.user,
-            group=self.group,
-            duration=duration(self.ended_at - self.login_at),
+            peer=view.peer,
+            user=view.user,
+            group=view.group,
+            duration=duration(self.ended_at - view.login_at),
             bytes_xmt=counters.sent_octets,
             bytes_rcv=counters.received_octets,
             reason=self.cause.text,
@@ -72,8 +76,8 @@ class SetupTimes:
 class Statistics:
     """Tunnels and sessions since the start: in all, now, and at most at one time.
 
-    `control_*` count what went over established and other control connections, `payload_*` the
-    data of the sessions that have ended, which `ended` counts by cause.
+    `control_*` count what went over established and other control connections, where a packet is
+    a message, `payload_*` the data of the sessions that have ended, which `ended` counts by cause.
     """
 
     total_tunnels: int = 0
@@ -88,10 +92,15 @@ class Statistics:
     half_open: int = 0
     control_received_octets: int = 0
     control_sent_octets: int = 0
+    control_received_packets: int = 0
+    control_sent_packets: int = 0
+    control_received_discards: int = 0
     payload_received_octets: int = 0
     payload_sent_octets: int = 0
     payload_received_packets: int = 0
     payload_sent_packets: int = 0
+    payload_received_discards: int = 0
+    payload_sent_discards: int = 0
     ended: Counter[str] = field(default_factory=Counter)
     setup: SetupTimes = field(default_factory=SetupTimes)
 
@@ -100,6 +109,8 @@ class Statistics:
         self.payload_sent_octets += counters.sent_octets
         self.payload_received_packets += counters.received_packets
         self.payload_sent_packets += counters.sent_packets
+        self.payload_received_discards += counters.received_discards
+        self.payload_sent_discards += counters.sent_discards
 
     def tunnel_started(self) -> None:
         self.total_tunnels += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from enum import Enum, auto
@@ -40,6 +41,7 @@ from fastpptp.pptp.events import (
     MessageTrace,
     WanError,
 )
+from fastpptp.pptp.framing import MessageCounts
 from fastpptp.session import SessionState, SessionView, TerminateCause
 from fastpptp.settings.resolve import PolicySnapshot
 
@@ -47,6 +49,9 @@ from fastpptp.settings.resolve import PolicySnapshot
 # without them, and how long the answer to a void request is waited for. Seconds.
 CLOSED_WAIT = 5.0
 VOID_WAIT = 600.0
+
+# Ended sessions that are remembered; about 1 kB each.
+ENDED_KEPT = 1000
 
 # Told to the peer in OCRP; nothing depends on it.
 CONNECT_SPEED = 100_000_000
@@ -92,6 +97,8 @@ class SessionManager:
         # Tokens whose late answers are to be given back; each is its own subject.
         self._void: dict[int, int] = {}
         self._admission = Admission(limits or Limits())
+        self._ended: deque[Departure] = deque(maxlen=ENDED_KEPT)
+        self._messages = MessageCounts()
         self._statistics = Statistics()
         self._last_session = 0
         self._stopping = False
@@ -110,12 +117,19 @@ class SessionManager:
         found = self._sessions.get(session_id)
         return found.view() if found else None
 
+    def ended(self) -> Sequence[Departure]:
+        """The last sessions that ended, oldest first."""
+        return self._ended
+
     def statistics(self) -> Statistics:
         """A copy of the counters."""
         return replace(
             self._statistics,
             handshakes=self._admission.handshakes.total,
             half_open=self._admission.half_open.total,
+            control_received_packets=self._messages.received,
+            control_sent_packets=self._messages.sent,
+            control_received_discards=self._messages.discarded,
         )
 
     def call_ids(self) -> list[int]:
@@ -155,7 +169,12 @@ class SessionManager:
             self._statistics.refused_tunnels += 1
             return [*self._tell_seldom(refusal, now), CloseControl(connection)]
         control = ControlConnection(
-            Role.PAC, self._control_config, now=now, local_address=local, peer_address=peer
+            Role.PAC,
+            self._control_config,
+            now=now,
+            local_address=local,
+            peer_address=peer,
+            counts=self._messages,
         )
         tunnel = Tunnel(connection, control, local, peer)
         tunnel.refusal = self._admission.tunnel(self._policy, peer)
@@ -460,6 +479,7 @@ class SessionManager:
         self._forget(session)
         self._statistics.active_sessions -= 1
         departure = self._departures[session.handle] = session.departure(now)
+        self._ended.append(departure)
         self._statistics.ended[departure.cause.label] += 1
         self._timers.set((Timer.CLOSED, session.handle), now + CLOSED_WAIT)
         effects += session.detach()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv6Address
 from types import MappingProxyType
 from typing import Any, ClassVar
@@ -43,6 +43,7 @@ from fastpptp.ppp.events import (
 from fastpptp.pptp import Call
 from fastpptp.session import Session, SessionState, SessionView, TerminateCause
 from fastpptp.session.plain import plain
+from fastpptp.session.view import Encryption
 from fastpptp.settings.resolve import Effective
 
 # A token of the manager is the session's id above the Link's own token.
@@ -83,6 +84,8 @@ class HeadendSession(Session):
     """A session that lets a peer in. `peer` and `local` are the control connection's addresses."""
 
     __slots__ = (
+        "_last_encryption",
+        "_last_ip",
         "_pending",
         "_void",
         "account",
@@ -143,6 +146,9 @@ class HeadendSession(Session):
         self.account: str | None = None
         self.gre_seen = False
         self.handshaking = True
+        # What it last had, for when it has ended.
+        self._last_ip: IpUp | None = None
+        self._last_encryption: Encryption | None = None
         self._pending: dict[int, str] = {}
         self._void: list[int] = []
 
@@ -191,18 +197,19 @@ class HeadendSession(Session):
     def departure(self, now: float) -> Departure:
         """What accounting needs once this session is gone."""
         return Departure(
-            session=self.id,
-            peer=self.peer,
-            user=self.user,
-            group=self.group,
-            login_at=self.login_at,
+            view=replace(
+                self.view(),
+                assigned=self._last_ip.peer if self._last_ip else None,
+                server_address=self._last_ip.local if self._last_ip else None,
+                encryption=self._last_encryption,
+            ),
             ended_at=now,
             cause=self.cause or TerminateCause.NAS_ERROR,
+            info=self._told_end,
         )
 
     def closed(self) -> Occurrence:
         """PPTP/35."""
-        evident = self.end is None or self.end.end in _SELF_EVIDENT
         cause = self.cause or TerminateCause.NAS_ERROR
         return occur(
             "PPTP",
@@ -212,8 +219,14 @@ class HeadendSession(Session):
             local_call_id=self.handle & 0xFFFF,
             serial=self.call.serial,
             reason=cause.text,
-            info=None if evident or self.end is None else self.end.end.value,
+            info=self._told_end,
         )
+
+    @property
+    def _told_end(self) -> str | None:
+        """Why the link ended, where the cause does not say it."""
+        evident = self.end is None or self.end.end in _SELF_EVIDENT
+        return None if evident or self.end is None else self.end.end.value
 
     def view(self) -> SessionView:
         spec = self.spec
@@ -241,6 +254,8 @@ class HeadendSession(Session):
             serial=self.call.serial,
             local_window=spec.receive_window if spec else 0,
             peer_window=spec.peer_window if spec else 0,
+            local_delay=self.call.processing_delay,
+            peer_delay=self.call.peer_processing_delay,
             connection=self.connection,
         )
 
@@ -271,6 +286,7 @@ class HeadendSession(Session):
         rng: Callable[[int], bytes],
     ) -> None:
         super().load(snapshot, link_config, rng)
+        self._last_ip, self._last_encryption = self.ip, self.encryption
         self.account = snapshot["account"]
         self.client_type = snapshot["client_type"]
         self.group = snapshot["group"]
@@ -368,6 +384,7 @@ class HeadendSession(Session):
 
     def _encryption_up(self, event: EncryptionUp) -> list[Effect]:
         effects = super()._encryption_up(event)
+        self._last_encryption = self.encryption
         mode = "stateless" if self.encryption and self.encryption.stateless else "stateful"
         effects.append(self.tell("PPP", 112, bits=event.bits, mode=mode))
         if self.method is AuthMethod.MSCHAP_V1:
@@ -375,6 +392,7 @@ class HeadendSession(Session):
         return effects
 
     def _ip_up(self, event: IpUp) -> list[Effect]:
+        self._last_ip = event
         up = self.tell("PPP", 120, address=event.peer, server=event.local)
         return [*super()._ip_up(event), up, *self._announce(event.peer)]
 

@@ -31,7 +31,7 @@ from fastpptp.pptp.events import (
     MessageTrace,
     PeerInfo,
 )
-from fastpptp.pptp.framing import MessageReader
+from fastpptp.pptp.framing import MessageCounts, MessageReader
 from fastpptp.pptp.inspect import describe, printable
 from fastpptp.pptp.messages import (
     EchoReply,
@@ -47,6 +47,7 @@ from fastpptp.pptp.tables import ControlInput, ControlState, next_control
 
 _NAME_OCTETS = 64  # of the Host Name and Vendor Name fields (2.1)
 _U32 = 0xFFFFFFFF
+_DISCARDS = (ControlEnd.PROTOCOL_ERROR, ControlEnd.VERSION)
 _WELCOME = (StartResult.SUCCESS, 0)
 _STOPPED = (ControlEnd.STOPPED_LOCAL, "")
 
@@ -76,6 +77,7 @@ class ControlConnection:
         "_stopped",
         "_verdict",
         "config",
+        "counts",
         "local_address",
         "originator",
         "peer",
@@ -105,8 +107,12 @@ class ControlConnection:
         now: float,
         local_address: IPv4Address | None = None,
         peer_address: IPv4Address | None = None,
+        counts: MessageCounts | None = None,
     ) -> None:
-        """The addresses are those of the TCP connection; they decide a collision (3.1.3)."""
+        """The addresses are those of the TCP connection; they decide a collision (3.1.3).
+
+        `counts` may be shared by many connections.
+        """
         self.role = role
         self.config = config
         # May change at any time.
@@ -116,6 +122,7 @@ class ControlConnection:
         self.state = ControlState.IDLE
         self.originator = False
         self.peer: PeerInfo | None = None
+        self.counts = counts or MessageCounts()
         self._reader = MessageReader()
         self._output = bytearray()
         self._events: list[ControlEvent] = []
@@ -419,12 +426,14 @@ class ControlConnection:
     def _read(self, now: float) -> None:
         while not self.closed and (message := self._reader.next()) is not None:
             self._last_received = now
+            self.counts.received += 1
             if self.trace:
                 self._events.append(MessageTrace(False, describe(message)))
             self._input(self._judge(message), now, message)
 
     def _send(self, message: Message) -> None:
         self._output += encode(message)
+        self.counts.sent += 1
         if self.trace:
             self._events.append(MessageTrace(True, describe(message)))
 
@@ -499,6 +508,7 @@ class ControlConnection:
             self._deadline = now + self.config.establish_timeout
 
     def _end(self, end: ControlEnd, result: int = 0, error: int = 0, detail: str = "") -> None:
+        self.counts.discarded += end in _DISCARDS
         self._calls.end_all(CallEnd.CONTROL_CLOSED)
         self._reader.clear()
         self._enter(ControlState.CLOSED, self._last_received)

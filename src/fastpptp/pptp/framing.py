@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from fastpptp.errors import RemoteProtocolError
 from fastpptp.pptp.codes import GeneralError
 from fastpptp.pptp.messages import (
@@ -14,6 +16,15 @@ from fastpptp.pptp.messages import (
 )
 
 _LENGTH_OCTETS = 2
+
+
+@dataclass(slots=True)
+class MessageCounts:
+    """Control messages. A discarded one was malformed or out of place, and ended its connection."""
+
+    received: int = 0
+    sent: int = 0
+    discarded: int = 0
 
 
 class MessageReader:

@@ -41,6 +41,13 @@ ROUND = 256
 # Connections are accepted in rounds too.
 ACCEPT_ROUND = 64
 
+# Totals of Statistics, and the columns of the dataplane's stats that they are sums of.
+PAYLOAD = {
+    f"payload_{direction}_{unit}": f"{way}_{unit}"
+    for direction, way in (("received", "rx"), ("sent", "tx"))
+    for unit in ("octets", "packets", "discards")
+}
+
 Load = Callable[[], Awaitable[PolicySnapshot]]
 ChangePassword = Callable[[str, str], Awaitable[PolicySnapshot]]
 
@@ -183,13 +190,18 @@ class Headend:
             self._do(self.manager.terminate(view.id, TerminateCause.ADMIN_RESET, now))
         return chosen
 
-    def counters(self, view: SessionView) -> Any:
+    def counters(self, view: SessionView) -> dict[str, Any]:
         """The session's row of the dataplane's stats."""
-        return self._dataplane.stats[view.local_call_id]
+        row = self._dataplane.stats[view.local_call_id]
+        return dict(zip(row.dtype.names, row.item(), strict=True))
 
-    def rows(self) -> Any:
-        """The rows of the dataplane's stats of all calls whose counters are not final yet."""
-        return self._dataplane.stats[self.manager.call_ids()]
+    def payload(self) -> dict[str, int]:
+        """Data of all sessions: of those that have ended, and what the workers' rows have now."""
+        ended = self.manager.statistics()
+        rows = self._dataplane.stats[self.manager.call_ids()]
+        return {
+            name: getattr(ended, name) + int(rows[column].sum()) for name, column in PAYLOAD.items()
+        }
 
     def drops(self) -> dict[str, int]:
         """Packets that the dataplane dropped, by reason."""
@@ -256,6 +268,8 @@ class Headend:
             sent_octets=int(row["tx_octets"]),
             received_packets=int(row["rx_packets"]),
             sent_packets=int(row["tx_packets"]),
+            received_discards=int(row["rx_discards"]),
+            sent_discards=int(row["tx_discards"]),
         )
 
     # Effects and time.

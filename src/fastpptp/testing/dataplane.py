@@ -13,12 +13,19 @@ from fastpptp.errors import LocalProtocolError
 from fastpptp.ports import CallEvent, CallPolicy, CallSpec
 from fastpptp.ppp.events import Direction
 
+# The columns of the real one's stats.
+_COUNTERS = (
+    "last_data", "rx_packets", "rx_octets", "tx_packets", "tx_octets", "rx_discards", "tx_discards",
+    "rx_zlb", "tx_zlb", "ack_timeouts", "window_reopens", "out_of_window", "out_of_sequence",
+    "lost", "control_received", "control_sent", "mppe_resets_received", "mppe_resets_sent",
+    "opened",
+)  # fmt: skip
 STATS = np.dtype(
     [
-        ("rx_packets", "<u8"),
-        ("rx_octets", "<u8"),
-        ("tx_packets", "<u8"),
-        ("tx_octets", "<u8"),
+        ("handle", "<u4"),
+        ("flow", "<u4"),
+        *((name, "<u8") for name in _COUNTERS),
+        ("reserved", "<u8", 4),
     ]
 )
 

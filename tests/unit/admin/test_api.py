@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from click.testing import CliRunner
 
 from fastpptp.admin.api import AdminServer
 from fastpptp.admin.client import AdminClient, AdminError
+from fastpptp.admin.meter import Meter
 from fastpptp.bootstrap import Bootstrap
 from fastpptp.cli import cli
 from fastpptp.errors import ConfigurationError, Problem, UnavailableError
@@ -262,6 +264,119 @@ def test_statistics(tmp_path: Path) -> None:
         assert (found["active_sessions"], found["total_tunnels"]) == (1, 1)
         assert found["by_encryption"] == {"MPPE 128-bit stateless": 1}
         assert "Sessions with MSCHAP-V2: " in (await made.cli("statistics"))[1]
+
+    run(tmp_path, test)
+
+
+async def pass_traffic(made: Served, **counters: int) -> None:
+    """Have the dataplane's row of the only session count this more."""
+    (view,) = made.rig.headend.manager.sessions()
+    row = made.rig.dataplane.stats[view.local_call_id]
+    for name, value in counters.items():
+        row[name] += value
+
+
+def test_pptp_statistics(tmp_path: Path) -> None:
+    async def test(made: Served) -> None:
+        await made.rig.dial_up()
+        await pass_traffic(made, rx_octets=1000, tx_packets=7, rx_discards=2, tx_zlb=3, flow=2)
+        found = await made.ask(made.client.pptp_statistics)
+        totals = found["totals"]
+        assert [totals[f"{count}_sessions"] for count in ("total", "active", "peak", "limit")] == [
+            1, 1, 1, 65_535,
+        ]  # fmt: skip
+        assert totals["limit_tunnels"] is None
+        # SCCRQ, OCRQ, and Set-Link-Info if the client sends it; SCCRP and OCRP.
+        assert totals["control_received_packets"] >= 2
+        assert totals["control_sent_packets"] == 2
+        assert totals["control_sent_octets"] == 156 + 32
+        assert totals["control_received_discards"] == 0
+        assert totals["payload_received_octets"] == 1000
+        assert (totals["payload_received_discards"], totals["payload_sent_packets"]) == (2, 7)
+        (row,) = found["sessions"]
+        assert (row["user"], row["peer"], row["flow"]) == ("pptpuser", "127.0.0.1", "Peer")
+        assert (row["tx_zlb"], row["local_window"], row["local_delay"]) == (3, 16, 1)
+        code, said = await made.cli("statistics", "pptp")
+        assert code == 0
+        lines = [line.split() for line in said.splitlines()]
+        assert ["Sessions", "1", "1", "1", "65535"] in lines
+        assert ["Tunnels", "1", "1", "1", "unlimited"] in lines
+        assert ["Payload", "received", "1000", "0", "2"] in lines
+        assert lines[-1][:5] == ["1", "127.0.0.1", "pptpuser", "1000", "0"]
+
+    run(tmp_path, test)
+
+
+def test_a_malformed_control_message_is_a_discard(tmp_path: Path) -> None:
+    async def test(made: Served) -> None:
+        reader, writer = await asyncio.open_connection(*made.rig.address)
+        writer.write(bytes(200))
+        await reader.read()
+        writer.close()
+        totals = (await made.ask(made.client.pptp_statistics))["totals"]
+        assert totals["control_received_discards"] == 1
+        assert totals["control_received_octets"] == 200
+
+    run(tmp_path, test)
+
+
+def test_reset_and_restore(tmp_path: Path) -> None:
+    async def test(made: Served) -> None:
+        await made.rig.dial_up()
+        await pass_traffic(made, rx_octets=1000, rx_packets=10)
+        code, said = await made.cli("statistics", "--reset", "--json")
+        assert code == 0
+        assert json.loads(said)["payload_received_octets"] == 0
+        await pass_traffic(made, rx_octets=5)
+        found = await made.ask(made.client.pptp_statistics)
+        assert found["reset_at"]
+        assert found["totals"]["payload_received_octets"] == 5
+        assert found["totals"]["total_sessions"] == 0
+        assert found["totals"]["active_sessions"] == found["totals"]["peak_sessions"] == 1
+        assert (found["sessions"][0]["rx_octets"], found["sessions"][0]["rx_packets"]) == (5, 0)
+        assert (await made.ask(made.client.sessions))[0]["rx_octets"] == 5
+        assert (await made.ask(made.client.session, 1))["counters"]["rx_octets"] == 5
+        assert "Counted since the reset at " in (await made.cli("statistics", "pptp"))[1]
+        assert made.rig.headend.payload()["payload_received_octets"] == 1005
+        await made.cli("statistics", "--restore")
+        found = await made.ask(made.client.pptp_statistics)
+        assert (found["reset_at"], found["totals"]["total_sessions"]) == (None, 1)
+        assert found["totals"]["payload_received_octets"] == 1005
+        assert found["sessions"][0]["rx_octets"] == 1005
+
+    run(tmp_path, test)
+
+
+def test_a_reset_is_for_one_administrator(tmp_path: Path) -> None:
+    async def test(made: Served) -> None:
+        await made.rig.dial_up()
+        meter = Meter(made.rig.headend)
+        meter.reset("alice", datetime.now(UTC))
+        assert meter.totals("alice")["total_sessions"] == 0
+        assert meter.totals("bob")["total_sessions"] == 1
+
+    run(tmp_path, test)
+
+
+def test_ended_sessions(tmp_path: Path) -> None:
+    async def test(made: Served) -> None:
+        assert await made.cli("sessions", "--ended", "--json") == (0, "[]\n")
+        await made.rig.dial_up()
+        await pass_traffic(made, rx_octets=1000)
+        await made.cli("logout", "1")
+        await made.rig.dial_up()
+        await until(lambda: not made.rig.headend.manager.holdings()["closing_calls"])
+        (row,) = await made.ask(made.client.ended)
+        assert (row["id"], row["user"], row["group"]) == (1, "pptpuser", "pptpgroup")
+        assert (row["address"], row["encryption"]) == ("172.16.1.10", "MPPE 128-bit stateless")
+        assert (row["cause"], row["reason"]) == ("Admin-Reset", "Administrator Reset")
+        assert (row["state"], row["rx_octets"], row["duration"]) == ("ended", 1000, 0)
+        assert row["login_time"] <= row["ended_at"]
+        code, said = await made.cli("sessions", "--ended", "--columns", "user,reason")
+        assert (code, said.splitlines()[1]) == (0, "pptpuser  Administrator Reset")
+        assert (await made.cli("sessions", "--ended", "--user", "x", "--json"))[1] == "[]\n"
+        found = await made.ask(made.client.statistics)
+        assert found["ended"] == {"Admin-Reset": 1}
 
     run(tmp_path, test)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fastpptp.manager import CallCounters
+from fastpptp.manager.core import ENDED_KEPT
 from fastpptp.ports import CallEvent
 from fastpptp.session import SessionState, TerminateCause
 from fastpptp.testing import MemoryHeadend
@@ -183,6 +184,22 @@ def test_final_counters_come_late(late: float) -> None:
     assert memory.manager.call_closed(handle, counters, memory.clock()) == []
     memory.run(10)
     assert_clean(memory)
+
+
+def test_ended_sessions_are_remembered() -> None:
+    """As they were while they were up; those of the longest ago are forgotten."""
+    memory, dialled = up()
+    before = only_session(memory)
+    memory.dataplane.count(before.handle, rx_octets=312)
+    dialled.clear(dialled.calls[0], memory.clock())
+    memory.run(1)
+    (departure,) = memory.manager.ended()
+    assert departure.view.assigned == before.assigned is not None
+    assert (departure.view.encryption, departure.view.id) == (before.encryption, before.id)
+    assert departure.cause is TerminateCause.USER_REQUEST
+    assert departure.counters.received_octets == 312
+    memory.manager._ended.extend([departure] * ENDED_KEPT)
+    assert len(memory.manager.ended()) == ENDED_KEPT
 
 
 def test_what_is_unknown_is_ignored() -> None:

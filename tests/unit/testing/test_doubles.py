@@ -6,6 +6,7 @@ from ipaddress import IPv4Address
 
 import pytest
 
+from fastpptp.dataplane import STATS_DTYPE
 from fastpptp.errors import LocalProtocolError
 from fastpptp.ports import CallEvent, CallPolicy, CallSpec, Dataplane
 from fastpptp.testing import FakeDataplane, ManualClock, MemoryLink
@@ -28,6 +29,7 @@ def test_it_is_a_dataplane() -> None:
     dataplane: Dataplane = FakeDataplane()
     assert dataplane.fileno() == -1
     assert len(dataplane.stats) == 65536
+    assert dataplane.stats.dtype == STATS_DTYPE
 
 
 class TestClock:
