@@ -57,7 +57,8 @@ class Program:
 
 @contextmanager
 def running(host: Host, workers: int) -> Iterator[Program]:
-    pairs = [socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM) for _ in range(2 * workers)]
+    count = range(2 * workers)
+    pairs = within(host, lambda: [socket.socketpair(type=socket.SOCK_DGRAM) for _ in count])
     fds = [pair[0].fileno() for pair in pairs]
     try:
         with Dataplane(fds[:workers], fds[workers:], xdp=True) as dataplane:
