@@ -89,7 +89,7 @@ def test_one_address_needs_no_list(file: Path) -> None:
         ('tun = ".."', "tun: '..' is not valid"),
         ('tun = "sixteen-letters-"', "at most 15 characters"),
         ('store = "x"', "store: 'x' is not valid"),
-        ('outer = "fast"', "outer: 'fast' is not valid (allowed: auto | raw | packet)"),
+        ('outer = "fast"', "outer: 'fast' is not valid (allowed: auto | raw | packet | xdp)"),
         ('profile = ""', "profile: '' is not valid (allowed: default | reference | empty)"),
         ('key_file = ""', "key_file: '' is not valid (allowed: a path)"),
         ("port = ", ":1:8: Invalid value"),
