@@ -23,12 +23,14 @@ ROWS = (
     ("store",),
     ("settings",),
     ("events",),
-    ("ppp", "pptp"),
-    ("bootstrap", "methods", "ports"),
+    ("ppp", "pptp", "dhcp"),
+    ("bootstrap", "methods", "ports", "timers"),
     ("errors",),
 )
 LEVEL = {unit: level for level, row in enumerate(ROWS) for unit in row}
-SANS_IO = ("pptp", "ppp", "session", "manager", "effects", "aaa", "addresses", "events")
+SANS_IO = (
+    "pptp", "ppp", "dhcp", "session", "manager", "effects", "aaa", "addresses", "events", "timers",
+)  # fmt: skip
 FORBIDDEN = {"asyncio", "socket", "threading", "time", "random", "select", "selectors", "aiohttp"}
 STORE_USERS = {"backends", "admin", "cli", "server", "store"}
 

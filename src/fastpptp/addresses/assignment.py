@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv4Network, IPv6Network
 from typing import Protocol, TypeAlias
 
+from fastpptp.addresses.dhcp import Asking
 from fastpptp.addresses.grant import AddressGrant
 from fastpptp.addresses.pools import PoolAllocator, PoolUsage, PrefixAllocator
+from fastpptp.dhcp.client import DhcpLease
 from fastpptp.events.catalogue import Occurrence, occur
+from fastpptp.events.seldom import Seldom
 from fastpptp.settings.resolve import Effective, PolicySnapshot
 
 Network: TypeAlias = IPv4Network | IPv6Network
 
 FROM_CLIENT = "the client"
 FROM_SERVER = "the authentication server"
+FROM_DHCP = "DHCP"
 FROM_POOL = "pool"
-
-# Pools that are used up are told of at most this often, with a count. Seconds.
-TELL_INTERVAL = 60.0
 
 
 class Claimant(Protocol):
@@ -37,27 +38,14 @@ class Claimant(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Assigned:
-    """The answer to a request: `grant` is None where no method has an address."""
+    """The answer to a request: `grant` is None where no method has an address.
+
+    With `asking` there is no answer yet: it is for the DHCP servers, and then for resume().
+    """
 
     grant: AddressGrant | None
     events: tuple[Occurrence, ...]
-
-
-class Exhaustion:
-    """What is told of pools that are used up: once, and now and again while it lasts."""
-
-    def __init__(self) -> None:
-        self._count = 0
-        self._told_at: float | None = None
-
-    def refused(self, size: int, now: float) -> Occurrence | None:
-        """One more session got no address out of pools of `size` addresses."""
-        self._count += 1
-        if self._told_at is not None and now - self._told_at < TELL_INTERVAL:
-            return None
-        told = occur("ADDRESS", 104, size=size, count=self._count)
-        self._count, self._told_at = 0, now
-        return told
+    asking: Asking | None = None
 
 
 class Assignment:
@@ -74,7 +62,7 @@ class Assignment:
         self._owners = policy.static_addresses()
         self._pools = PoolAllocator(policy.pools, self._reserved())
         self._prefixes = PrefixAllocator(policy.system.ipv6_prefix)
-        self._exhaustion = Exhaustion()
+        self._exhaustion = Seldom()
         self._out: dict[IPv4Address, tuple[AddressGrant, str]] = {}
 
     @property
@@ -109,13 +97,30 @@ class Assignment:
             found = self._from_client(user, requested, peer, events)
         if found is None and claimant.address:
             found = self._from_server(user, claimant.address, peer, events)
-        if found is None and methods.pools and (address := self._pools.lease(user)):
-            found = address, FROM_POOL
-        if found is None:
-            return Assigned(None, (*events, *self._refusal(user, peer, now)))
-        address, method = found
-        events.append(occur("ADDRESS", 101, peer=peer, user=user, address=address, method=method))
-        return Assigned(self._grant(claimant, address, method, events), tuple(events))
+        if found is None and methods.dhcp:
+            asking = Asking(user, claimant.effective.dhcp_network_scope, peer)
+            return Assigned(None, tuple(events), asking)
+        return self._found(claimant, found or self._from_pools(user), now, peer, events)
+
+    def take(self, address: IPv4Address) -> bool:
+        """Take an address for whom a DHCP server gave it to, unless it is somebody's here.
+
+        It is given back with the grant that resume() makes of it.
+        """
+        ours = address in self._server_addresses() or address in self._owners
+        return not ours and self._pools.claim(address)
+
+    def resume(
+        self,
+        claimant: Claimant,
+        lease: DhcpLease | None,
+        now: float,
+        peer: IPv4Address | None = None,
+    ) -> Assigned:
+        """Go on with what the DHCP servers said; the address of `lease` is taken already."""
+        if lease is None:
+            return self._found(claimant, self._from_pools(claimant.user), now, peer, [])
+        return self._found(claimant, (lease.address, FROM_DHCP), now, peer, [], lease)
 
     def release(self, grant: AddressGrant) -> None:
         """Give back what lease() granted.
@@ -131,13 +136,37 @@ class Assignment:
         if grant.prefix is not None:
             self._prefixes.release(grant.prefix, user)
 
+    def _found(
+        self,
+        claimant: Claimant,
+        found: tuple[IPv4Address, str] | None,
+        now: float,
+        peer: IPv4Address | None,
+        events: list[Occurrence],
+        lease: DhcpLease | None = None,
+    ) -> Assigned:
+        user = claimant.user
+        if found is None:
+            return Assigned(None, (*events, *self._refusal(user, peer, now)))
+        address, method = found
+        events.append(occur("ADDRESS", 101, peer=peer, user=user, address=address, method=method))
+        grant = self._grant(claimant, address, method, events)
+        if lease is not None:  # the group's own servers come first
+            grant = replace(grant, dns=grant.dns or lease.dns, nbns=grant.nbns or lease.nbns)
+        self._out[address] = grant, user
+        return Assigned(grant, tuple(events))
+
+    def _from_pools(self, user: str) -> tuple[IPv4Address, str] | None:
+        address = self._pools.lease(user) if self._policy.assignment.pools else None
+        return None if address is None else (address, FROM_POOL)
+
     def _grant(
         self, claimant: Claimant, address: IPv4Address, method: str, events: list[Occurrence]
     ) -> AddressGrant:
         user, effective = claimant.user, claimant.effective
         pool = self._pools.pool_of(address)
         own = pool.server_address if pool else None
-        grant = AddressGrant(
+        return AddressGrant(
             address,
             own or self._policy.system.server_address,
             method,
@@ -146,8 +175,6 @@ class Assignment:
             effective.wins,
             tuple(self._behind(claimant, events)),
         )
-        self._out[address] = grant, user
-        return grant
 
     def _behind(self, claimant: Claimant, events: list[Occurrence]) -> Iterator[Network]:
         """The networks behind the peer, without those that this machine is attached to."""
@@ -189,8 +216,9 @@ class Assignment:
     def _refusal(self, user: str, peer: IPv4Address | None, now: float) -> list[Occurrence]:
         policy = self._policy
         if policy.assignment.pools and policy.pools:
-            told = self._exhaustion.refused(sum(map(len, policy.pools)), now)
-            return [told] if told else []
+            count = self._exhaustion.happened(now)
+            size = sum(map(len, policy.pools))
+            return [occur("ADDRESS", 104, size=size, count=count)] if count else []
         reason = (
             "there is no address pool"
             if policy.assignment.pools

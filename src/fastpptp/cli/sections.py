@@ -1,4 +1,4 @@
-"""fastpptp pptp, system, assignment, event-general, event-class: the whole headend's settings."""
+"""fastpptp pptp, system, assignment, dhcp, event-general, event-class: whole screens."""
 
 from __future__ import annotations
 

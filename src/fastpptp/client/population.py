@@ -17,7 +17,6 @@ from typing import ClassVar
 from fastpptp.client.dialer import RECEIVE_WINDOW, call_words, control_words
 from fastpptp.effects import CloseControl, Effect, SendControl
 from fastpptp.manager.call_ids import CallIds
-from fastpptp.manager.timers import TimerQueue
 from fastpptp.ports import CallEvent, CallPolicy, CallSpec
 from fastpptp.ppp.config import LinkConfig
 from fastpptp.ppp.events import LinkEnd
@@ -35,6 +34,7 @@ from fastpptp.pptp import (
     Role,
 )
 from fastpptp.session import Session, SessionState, TerminateCause
+from fastpptp.timers import TimerQueue
 
 
 class Stage(IntEnum):

@@ -296,6 +296,48 @@ def _address() -> dict[int, EventType]:
     }
 
 
+def _dhcp() -> dict[int, EventType]:
+    since = "since this was last told"
+    return {
+        100: EventType(
+            INFORMATION,
+            "User [{user}] address {address} leased by DHCP server {server} for {seconds} s",
+        ),
+        101: EventType(
+            INFORMATION_LOW,
+            "User [{user}] address {address} extended by DHCP server {server} for {seconds} s",
+        ),
+        102: EventType(
+            WARNING_HIGH,
+            f"No DHCP server gave an address: {{servers}} ({{count}} {since})\n"
+            "They must be reachable, have a subnet for the DHCP Network Scope or this machine's "
+            "address, and answer to UDP port 67 here",
+            shows_peer=False,
+        ),
+        103: EventType(
+            WARNING,
+            "User [{user}] address {address} of DHCP server {server} is in use here and was "
+            "declined",
+        ),
+        104: EventType(WARNING, "User [{user}] DHCP server {server} refused: {text}"),
+        105: EventType(
+            INFORMATION, "User [{user}] address {address} given back to DHCP server {server}"
+        ),
+        106: EventType(
+            WARNING_HIGH,
+            f"{{limit}} DHCP requests are under way; {{count}} more went without ({since})",
+            shows_peer=False,
+        ),
+        107: EventType(
+            WARNING,
+            f"A wrong message from DHCP server {{server}}: {{problem}} ({{count}} {since})",
+            shows_peer=False,
+        ),
+        108: EventType(WARNING_HIGH, "DHCP cannot be used: {problem}\n{remedy}", shows_peer=False),
+        109: EventType(WARNING_HIGH, "User [{user}] address {address} is lost: {reason}"),
+    }
+
+
 def _debug() -> dict[int, EventType]:
     return {
         100: EventType(DEBUG_HIGH, "{text}"),
@@ -321,6 +363,7 @@ def _catalogue() -> Mapping[tuple[str, int], EventType]:
         "CONFIG": _config(),
         "SYSTEM": _system(),
         "ADDRESS": _address(),
+        "DHCP": _dhcp(),
     }
     for name in ("PPTP", "PPP", "AUTH"):
         tables[name + "DBG"] = _debug()

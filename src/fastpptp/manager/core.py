@@ -17,7 +17,6 @@ from fastpptp.manager.accounting import CallCounters, Departure, Statistics
 from fastpptp.manager.admission import Admission, Limits
 from fastpptp.manager.call_ids import CallIds
 from fastpptp.manager.headend import TOKEN_BITS, HeadendSession
-from fastpptp.manager.timers import TimerQueue
 from fastpptp.manager.translate import call_spec, control_config, first_policy, link_config
 from fastpptp.manager.tunnel import Tunnel, complaint, disconnect_result, start_result
 from fastpptp.ports import CallEvent
@@ -44,6 +43,7 @@ from fastpptp.pptp.events import (
 from fastpptp.pptp.framing import MessageCounts
 from fastpptp.session import SessionState, SessionView, TerminateCause
 from fastpptp.settings.resolve import PolicySnapshot
+from fastpptp.timers import TimerQueue
 
 # How long the dataplane may take to hand over final counters before the session is accounted
 # without them, and how long the answer to a void request is waited for. Seconds.
@@ -241,6 +241,10 @@ class SessionManager:
         if session is None or token not in session.pending:
             return []
         return self._settle(session, session.complete(token, result, now), now)
+
+    def address_lost(self, token: int, now: float) -> list[Effect]:
+        """The address that this token was answered with is not the session's any more."""
+        return self.terminate(token >> TOKEN_BITS, TerminateCause.LOST_SERVICE, now)
 
     def handle_timer(self, now: float) -> list[Effect]:
         effects: list[Effect] = []

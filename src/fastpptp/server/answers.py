@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import platform
 from collections.abc import Callable
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
 from fastpptp.aaa import AuthRequest, Identity, LocalAuthenticator
-from fastpptp.addresses.assignment import Assignment
+from fastpptp.addresses.assignment import Assigned, Assignment
+from fastpptp.addresses.dhcp import DhcpLeases
 from fastpptp.addresses.grant import AddressGrant
 from fastpptp.addresses.pools import PoolUsage
+from fastpptp.backends.dhcp import PORT, DhcpPort
+from fastpptp.dhcp.client import DhcpLease
 from fastpptp.effects import Authenticate, Lease
 from fastpptp.events.catalogue import Occurrence
 from fastpptp.manager.headend import Anonymous
 from fastpptp.ppp.auth.types import AuthResult
 from fastpptp.server.eventsink import EventSink, wall_clock
+from fastpptp.server.executor import LATER, Later
 from fastpptp.server.reach import Reach
 from fastpptp.settings.resolve import PolicySnapshot
 
@@ -24,7 +31,11 @@ NO_GRE = ("PPTP", 114)
 
 
 class LocalAnswers:
-    """Answers at once and in memory; executor.Answers."""
+    """executor.Answers: at once and in memory, but for what DHCP servers are asked.
+
+    `complete` takes the answer to a token that was LATER, `lost` a token whose address is gone;
+    both are called from the loop. Use `start`, then `stop`.
+    """
 
     def __init__(
         self,
@@ -32,20 +43,47 @@ class LocalAnswers:
         events: EventSink,
         reach: Reach,
         change_password: Callable[[str, str], None],
+        *,
+        complete: Callable[[int, object], None],
+        lost: Callable[[int], None],
+        dhcp_port: int = PORT,
     ) -> None:
+        self._policy = policy
         self._events = events
+        self._complete = complete
         self._reach = reach
         self._authenticator = LocalAuthenticator(policy, change_password)
         self._assignment = Assignment(policy, reach.networks)
+        leases = DhcpLeases(
+            policy.dhcp, name=platform.node(), take=self._assignment.take, rng=os.urandom
+        )
+        self._dhcp = DhcpPort(
+            leases, answered=self._leased, gone=lost, record=self.record, port=dhcp_port
+        )
+        # Who waits for the DHCP servers, by token; and the client's address.
+        self._asked: dict[int, tuple[Identity | Anonymous, IPv4Address | None]] = {}
+
+    def start(self) -> None:
+        self._dhcp.follow(self._policy.dhcp, self._policy.assignment.dhcp)
+
+    def stop(self) -> None:
+        """Give back what is held elsewhere."""
+        self._dhcp.close()
 
     def update(self, policy: PolicySnapshot) -> None:
         """Answer by another policy from now on; claims and leases stay."""
         self._authenticator.update(policy)
         self._assignment.update(policy)
+        self._policy = policy
+        self.start()
 
     def holdings(self) -> dict[str, int]:
         """What is out now, by name."""
-        return {"logins": len(self._authenticator.claims), "leases": self._assignment.in_use}
+        return {
+            "logins": len(self._authenticator.claims),
+            "leases": self._assignment.in_use,
+            **self._dhcp.holdings(),
+        }
 
     def pools(self) -> list[PoolUsage]:
         """How much of each address pool is in use."""
@@ -65,11 +103,26 @@ class LocalAnswers:
         if isinstance(identity, Identity):
             self._authenticator.release(identity)
 
-    def lease(self, request: Lease, now: float) -> AddressGrant | None:
+    def lease(self, request: Lease, now: float) -> AddressGrant | Later | None:
         identity = request.identity
         if not isinstance(identity, Identity | Anonymous):
             return None
         assigned = self._assignment.lease(identity, request.requested, now, request.peer)
+        grant = self._granted(assigned)
+        if assigned.asking is None:
+            return grant
+        self._asked[request.token] = identity, request.peer
+        self._dhcp.ask(request.token, assigned.asking)
+        return LATER
+
+    def _leased(self, token: int, lease: DhcpLease | None) -> None:
+        """The DHCP servers' answer."""
+        identity, peer = self._asked.pop(token)
+        now = asyncio.get_running_loop().time()
+        assigned = self._assignment.resume(identity, lease, now, peer)
+        self._complete(token, self._granted(assigned))
+
+    def _granted(self, assigned: Assigned) -> AddressGrant | None:
         for occurrence in assigned.events:
             self.record(occurrence)
         if assigned.grant is not None:
@@ -78,6 +131,7 @@ class LocalAnswers:
 
     def release(self, grant: AddressGrant) -> None:
         self._assignment.release(grant)
+        self._dhcp.release(grant.address)
         self._reach.released(grant)
 
     def announce(self, grant: AddressGrant, address: IPv4Address | IPv6Address) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
+from enum import Enum, auto
 from ipaddress import IPv4Address, IPv6Address
 from types import MappingProxyType
 from typing import Any, ClassVar, Protocol
@@ -38,6 +39,15 @@ from fastpptp.ports import Dataplane
 from fastpptp.ppp.auth.types import AuthResult
 
 
+class Later(Enum):
+    """Not an answer."""
+
+    LATER = auto()
+
+
+LATER = Later.LATER
+
+
 class ControlTransport(Protocol):
     """One control connection's way out."""
 
@@ -49,13 +59,16 @@ class ControlTransport(Protocol):
 
 
 class Answers(Protocol):
-    """What policy's requests are answered with, at once, and where its records go."""
+    """What policy's requests are answered with, and where its records go.
+
+    What says LATER answers by itself, by the manager's complete(), once.
+    """
 
     def authenticate(self, request: Authenticate, now: float) -> AuthResult: ...
 
     def logout(self, identity: object) -> None: ...
 
-    def lease(self, request: Lease, now: float) -> AddressGrant | None: ...
+    def lease(self, request: Lease, now: float) -> AddressGrant | Later | None: ...
 
     def release(self, grant: AddressGrant) -> None: ...
 
@@ -175,8 +188,9 @@ class Executor:
     def _logout(self, effect: Logout, now: float) -> None:
         self._answers.logout(effect.identity)
 
-    def _lease(self, effect: Lease, now: float) -> tuple[int, Any]:
-        return effect.token, self._answers.lease(effect, now)
+    def _lease(self, effect: Lease, now: float) -> tuple[int, Any] | None:
+        answer = self._answers.lease(effect, now)
+        return None if answer is LATER else (effect.token, answer)
 
     def _release(self, effect: Release, now: float) -> None:
         self._answers.release(effect.grant)

@@ -17,6 +17,7 @@ from typing import Any
 
 from fastpptp import __version__
 from fastpptp.addresses.pools import PoolUsage
+from fastpptp.backends.dhcp import PORT
 from fastpptp.effects import Effect
 from fastpptp.errors import FastpptpError
 from fastpptp.events.catalogue import occur
@@ -71,6 +72,7 @@ class Headend:
         load: Load,
         change_password: ChangePassword,
         stop_wait: float = STOP_WAIT,
+        dhcp_port: int = PORT,
     ) -> None:
         self._listeners = listeners
         self.listening = ", ".join(map(_shown, listeners))
@@ -88,7 +90,10 @@ class Headend:
         self.events = EventSink(EventLog(policy.events))
         self._change_password = change_password
         self._tasks: set[asyncio.Task[None]] = set()
-        self._answers = LocalAnswers(policy, self.events, reach, self._password_changed)
+        self._answers = LocalAnswers(
+            policy, self.events, reach, self._password_changed,
+            complete=self._answered, lost=self._address_lost, dhcp_port=dhcp_port,
+        )  # fmt: skip
         self._executor = Executor(
             dataplane, self._connections, self._answers, self.manager.complete
         )
@@ -111,6 +116,7 @@ class Headend:
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(self._loop_failed)
         self._reach.start(loop.call_soon_threadsafe)
+        self._answers.start()
         self._follow(self.policy)
         loop.add_reader(self._dataplane.fileno(), self._read_dataplane)
         for listener in self._listeners:
@@ -132,6 +138,7 @@ class Headend:
         self._do(self.manager.shutdown(loop.time()))
         with suppress(TimeoutError):
             await asyncio.wait_for(self._idle.wait(), self._stop_wait)
+        self._answers.stop()
         loop.remove_reader(self._dataplane.fileno())
         if self._timer is not None:
             self._timer.cancel()
@@ -271,6 +278,14 @@ class Headend:
             received_discards=int(row["rx_discards"]),
             sent_discards=int(row["tx_discards"]),
         )
+
+    # Answers that took their time (server/answers.py).
+
+    def _answered(self, token: int, result: object) -> None:
+        self._do(self.manager.complete(token, result, self._now()))
+
+    def _address_lost(self, token: int) -> None:
+        self._do(self.manager.address_lost(token, self._now()))
 
     # Effects and time.
 

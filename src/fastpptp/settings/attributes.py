@@ -175,6 +175,20 @@ ASSIGNMENT = (
     Attribute("pools", "Use Address Pools", Flag(), True, help="last: the address pools"),
 )  # fmt: skip
 
+DHCP = (
+    Attribute("servers", "DHCP Servers", Listed(Address(), 8), [],
+              help="all are asked, and the first that offers an address is taken"),
+    Attribute("relay_address", "Relay Address", Optional(Address()), "none",
+              help="our address that servers answer to, on UDP port 67; "
+                   "none = the one towards each server"),
+    Attribute("timeout", "Timeout", Integer(1, 10, unit="s"), 2,
+              help="how long the first answer is waited for; each retry waits twice as long"),
+    Attribute("retries", "Retries", Integer(0, 4), 2,
+              help="how often the servers are asked again"),
+    Attribute("send_host_name", "Send Host Name", Flag(), False,
+              help="tell servers the user's name as host name (option 12)"),
+)  # fmt: skip
+
 DESTINATIONS = (
     Attribute("log", "Severity to Log", SeverityRange(), "1-5", touches=Touches.NOW,
               help="events that the event log keeps"),
@@ -316,6 +330,7 @@ SECTIONS: Mapping[str, Mapping[str, Attribute]] = MappingProxyType(
         "pptp": named(PPTP),
         "system": named(SYSTEM),
         "assignment": named(ASSIGNMENT),
+        "dhcp": named(DHCP),
         "events": named(EVENTS),
     }
 )
@@ -326,6 +341,7 @@ SCREENS: Mapping[str, Screen] = MappingProxyType(
         "assignment": Screen(
             "assignment", "Configuration | System | Address Management | Assignment"
         ),
+        "dhcp": Screen("dhcp", "Configuration | System | Servers | DHCP"),
         "events": Screen("event-general", "Configuration | System | Events | General"),
     }
 )

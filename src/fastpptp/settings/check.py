@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from ipaddress import IPv4Address
 from typing import Any
 
+from fastpptp.dhcp.client import DhcpConfig
 from fastpptp.errors import ConfigurationError, Problem
 from fastpptp.methods import AuthMethod
 from fastpptp.settings import attributes
@@ -25,6 +26,10 @@ from fastpptp.settings.resolve import section
 from fastpptp.settings.tree import EMPTY, Configuration, PoolRange, UserEntry, Values
 
 MAX_USER_NAME = 64
+
+# A Link waits 30 s for its address (ppp/config.py), and pools may have to be tried after DHCP.
+MOST_PATIENCE = 25.0
+
 KEYED = frozenset({AuthMethod.MSCHAP_V1, AuthMethod.MSCHAP_V2, AuthMethod.EAP})
 
 
@@ -214,10 +219,16 @@ def _usable(where: str, address: IPv4Address) -> Iterator[Problem]:
 
 
 def _assignment(tree: Configuration) -> Iterator[Problem]:
-    methods = section(tree, "assignment")
-    if methods["dhcp"]:
+    methods, dhcp = section(tree, "assignment"), DhcpConfig(**section(tree, "dhcp"))
+    if methods["dhcp"] and not dhcp.servers:
         yield Problem(
-            "assignment.dhcp", "there is no DHCP client", "turn on another method of assignment"
+            "assignment.dhcp", "there is no DHCP server to ask", "name at least one in dhcp.servers"
+        )
+    if dhcp.patience > MOST_PATIENCE:
+        yield Problem(
+            "dhcp.retries",
+            f"a session would wait {dhcp.patience:g} s for an address, and is given up before",
+            f"timeout and retries of at most {MOST_PATIENCE:g} s together, such as 2 and 2",
         )
     if not any(methods.values()):
         yield Problem("assignment", "every method is off", "turn on at least one, such as pools")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network, IPv6Network
 from typing import Any
 
+from fastpptp.dhcp.client import DhcpConfig
 from fastpptp.events.routing import Destination, EventPolicy
 from fastpptp.methods import AuthMethod
 from fastpptp.settings import attributes
@@ -160,6 +161,7 @@ class PolicySnapshot:
         self.pptp = PptpSettings(**section(tree, "pptp"))
         self.system = SystemSettings(**section(tree, "system"))
         self.assignment = AssignmentSettings(**section(tree, "assignment"))
+        self.dhcp = DhcpConfig(**section(tree, "dhcp"))
         self.pools: tuple[PoolRange, ...] = tree.pools
         self.events = event_policy(tree)
         self.syslog_format: str = section(tree, "events")["syslog_format"]

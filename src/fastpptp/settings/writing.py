@@ -18,6 +18,7 @@ def write_tree(tree: Configuration) -> dict[str, Any]:
         "pptp": dict(tree.section("pptp")),
         "system": dict(tree.section("system")),
         "assignment": dict(tree.section("assignment")),
+        "dhcp": dict(tree.section("dhcp")),
         "pools": [write_pool(pool) for pool in tree.pools],
         "events": events,
         "access_hours": {name: list(spans) for name, spans in tree.hours.items()},

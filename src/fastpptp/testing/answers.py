@@ -6,6 +6,7 @@ from datetime import datetime
 
 from fastpptp.aaa import AuthRequest, Identity, LocalAuthenticator
 from fastpptp.addresses.assignment import Assignment
+from fastpptp.addresses.dhcp import Asking
 from fastpptp.addresses.grant import AddressGrant
 from fastpptp.effects import Authenticate, Lease
 from fastpptp.errors import LocalProtocolError
@@ -21,7 +22,8 @@ class LocalAnswers:
     """Local authentication and address assignment by a PolicySnapshot.
 
     `claims` and `leases` count what is out. Giving back what is not out is the manager's
-    mistake: LocalProtocolError. `passwords` keeps the passwords that peers changed.
+    mistake: LocalProtocolError. `passwords` keeps the passwords that peers changed,
+    `asked` what DHCP servers would have been asked.
     """
 
     def __init__(self, policy: PolicySnapshot, wall: datetime = MONDAY_NOON) -> None:
@@ -29,6 +31,7 @@ class LocalAnswers:
         self.assignment = Assignment(policy)
         self.passwords: dict[str, str] = {}
         self._wall = wall
+        self.asked: list[Asking] = []
         self._claims: set[int] = set()
         self._leases: list[AddressGrant] = []
 
@@ -66,9 +69,14 @@ class LocalAnswers:
         if not isinstance(claimant, (Identity, Anonymous)):
             raise LocalProtocolError(f"{type(claimant).__name__} cannot hold an address")
         assigned = self.assignment.lease(claimant, request.requested, now, request.peer)
+        events = assigned.events
+        if assigned.asking is not None:  # no DHCP server answers here
+            self.asked.append(assigned.asking)
+            assigned = self.assignment.resume(claimant, None, now, request.peer)
+            events += assigned.events
         if assigned.grant is not None:
             self._leases.append(assigned.grant)
-        return assigned.grant, assigned.events
+        return assigned.grant, events
 
     def logout(self, identity: object) -> None:
         if not isinstance(identity, Identity) or identity.claim not in self._claims:

@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from ipaddress import IPv4Address, IPv6Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Network
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
 
+from fastpptp.addresses.dhcp import Asking
 from fastpptp.errors import ConfigurationError
 from fastpptp.manager import SessionManager
 from fastpptp.ports import CallEvent
@@ -90,6 +91,9 @@ ELSEWHERE: dict[str, str] = {
 }
 
 
+ELSEWHERE |= {f"dhcp.{name}": "unit/server/test_dhcp.py" for name in attributes.SECTIONS["dhcp"]}
+
+
 def proves(*keys: str) -> Callable[[Proof], Proof]:
     def register(proof: Proof) -> Proof:
         for key in keys:
@@ -101,7 +105,7 @@ def proves(*keys: str) -> Callable[[Proof], Proof]:
 
 def declared() -> Iterable[tuple[str, Site]]:
     """`section.name` of every attribute that policy uses, once for each level of the groups'."""
-    for section in ("pptp", "system", "assignment"):
+    for section in ("pptp", "system", "assignment", "dhcp"):
         for name in attributes.SECTIONS[section]:
             yield f"{section}.{name}", Site(name, section=section)
     for attribute in attributes.GROUP:
@@ -172,6 +176,13 @@ def reason(memory: MemoryHeadend) -> str:
 
 
 # General tab.
+
+
+def asked_by_dhcp(memory: MemoryHeadend) -> list[Asking]:
+    """What DHCP servers were asked for by a client that then got an address from the pools."""
+    assert is_up(memory)
+    assert isinstance(memory.answers, LocalAnswers)
+    return memory.answers.asked
 
 
 @proves("group.access_hours")
@@ -414,20 +425,25 @@ def traffic_filter(site: Site) -> None:
         attributes.LEVELS[site.level or Level.BASE][site.name].kind.parse("anything")
 
 
-@proves("group.sep_card_assignment", "group.dhcp_network_scope")
+@proves("group.sep_card_assignment")
 def kept(site: Site) -> None:
     """Known to policy; nothing uses it yet."""
-    value = ["2"] if site.name.startswith("sep") else "10.0.0.0/24"
-    memory = site.headend(value)
+    memory = site.headend(["2"])
     effective = memory.manager.policy.user("pptpuser").effective  # type: ignore[union-attr]
-    assert str(getattr(effective, site.name)) in ("frozenset({2})", "10.0.0.0/24")
+    assert effective.sep_card_assignment == {2}
+
+
+@proves("group.dhcp_network_scope")
+def dhcp_network_scope(site: Site) -> None:
+    (asked,) = asked_by_dhcp(site.headend("10.0.0.0/24", assignment={"dhcp": True}))
+    assert asked.scope == IPv4Network("10.0.0.0/24")
 
 
 @proves("assignment.dhcp")
 def dhcp(site: Site) -> None:
-    tree = Configuration(sections={"assignment": {"dhcp": True}})
-    with pytest.raises(ConfigurationError, match="there is no DHCP client"):
-        check(tree)
+    """How servers are asked: tests/unit/server/test_dhcp.py."""
+    assert asked_by_dhcp(site.headend(True)) == [Asking("pptpuser", None, PEER)]
+    assert asked_by_dhcp(site.headend(False)) == []
 
 
 # Our own.

@@ -12,6 +12,7 @@ from random import Random
 from typing import Any
 
 from fastpptp.backends.database import Database
+from fastpptp.backends.dhcp import PORT
 from fastpptp.errors import FastpptpError
 from fastpptp.events.catalogue import Occurrence
 from fastpptp.ports import CallEvent
@@ -182,7 +183,11 @@ async def until(condition: Callable[[], bool], timeout: float = 5.0) -> None:
 
 @asynccontextmanager
 async def running(
-    tree: Configuration | None = None, *, stop: bool = True, database: Database | None = None
+    tree: Configuration | None = None,
+    *,
+    stop: bool = True,
+    database: Database | None = None,
+    dhcp_port: int = PORT,
 ) -> AsyncIterator[Rig]:
     """A Rig, started; stopped at the end unless the test does it.
 
@@ -219,6 +224,7 @@ async def running(
         follow=inside.follow,
         load=database.snapshot if database else load,
         change_password=database.change_password if database else change_password,
+        dhcp_port=dhcp_port,
     )
     rig = Rig(headend, dataplane, device, policies, passwords)
     await headend.start()

@@ -286,3 +286,17 @@ def test_another_server_on_the_port(facts: Facts) -> None:
     stopped = replace(facts, running=False, bootstrap=replace(facts.bootstrap, port=1))
     (found,) = said(stopped, "port")
     assert found.what == "192.0.2.1 is not an address of this machine"
+
+
+def test_the_port_for_dhcp(facts: Facts) -> None:
+    assert said(facts, "dhcp") == []
+    text = "[assignment]\ndhcp = true\n[dhcp]\nservers = ['192.0.2.67']\n"
+    asking = replace(facts, policy=PolicySnapshot(toml.loads(text)))
+    (running,) = said(asking, "dhcp")
+    assert running.state is State.OK
+    away = text + "relay_address = '192.0.2.99'\n"
+    stopped = replace(asking, running=False, policy=PolicySnapshot(toml.loads(away)))
+    (finding,) = said(stopped, "dhcp")
+    assert finding.state is State.FAILURE
+    assert finding.what == "UDP port 67 on 192.0.2.99: Cannot assign requested address"
+    assert finding.remedy == "dhcp.relay_address must be an address of this machine."

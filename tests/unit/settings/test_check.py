@@ -227,7 +227,7 @@ def test_password_rules_hold_for_new_passwords_only() -> None:
         ),
         (
             Configuration(sections={"assignment": {"dhcp": True}}),
-            ["assignment.dhcp: there is no DHCP client (turn on another method of assignment)"],
+            ["assignment.dhcp: there is no DHCP server to ask (name at least one in dhcp.servers)"],
         ),
         (
             Configuration(sections={"assignment": {"pools": False}}),

@@ -91,6 +91,7 @@ def test_as_the_product_has_it(place: str, label: str) -> None:
 def test_nothing_else_is_the_products() -> None:
     """What it does not have is ours, and says so; the sections of our own are ours as a whole."""
     known = set(PRODUCT) | {("system", a.label) for a in attributes.SYSTEM}
+    known |= {("dhcp", a.label) for a in attributes.DHCP}
     known |= {("events", "Event Log Size")}
     places = {label: place for place, label in PRODUCT}
     for section, declared in attributes.SECTIONS.items():

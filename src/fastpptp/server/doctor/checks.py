@@ -13,6 +13,7 @@ CHECKS: tuple[Callable[[Facts], Iterator[Finding]], ...] = (
     process.tun_device,
     process.port,
     process.gre,
+    process.dhcp,
     process.store,
     process.files,
     process.clock,

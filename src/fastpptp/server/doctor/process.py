@@ -7,6 +7,8 @@ import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from fastpptp.backends import dhcp as dhcp_port
+from fastpptp.dhcp.message import NOWHERE
 from fastpptp.errors import UnavailableError
 from fastpptp.server import preflight
 from fastpptp.server.doctor.facts import Facts
@@ -53,6 +55,19 @@ def port(facts: Facts) -> Iterator[Finding]:
             listener.close()
 
     yield from _preflight("port", f"TCP port {bootstrap.port} is free", try_it)
+
+
+def dhcp(facts: Facts) -> Iterator[Finding]:
+    """Nobody else has the port that DHCP servers answer to."""
+    if facts.policy is None or not facts.policy.assignment.dhcp:
+        return
+    if facts.running:
+        yield ok("dhcp", f"the running headend has UDP port {dhcp_port.PORT}, or has said DHCP/108")
+        return
+    address = facts.policy.dhcp.relay_address or NOWHERE
+    yield from _preflight(
+        "dhcp", f"UDP port {dhcp_port.PORT} is free", lambda: dhcp_port.open_port(address).close()
+    )
 
 
 def gre(facts: Facts) -> Iterator[Finding]:

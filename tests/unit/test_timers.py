@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastpptp.manager.timers import TimerQueue
+from fastpptp.timers import TimerQueue
 
 OPERATIONS = st.lists(
     st.tuples(
