@@ -8,6 +8,7 @@ from libc.string cimport memcmp, memcpy, memset
 from fastpptp.dataplane.sys cimport *
 
 cdef struct worker
+cdef struct filter_set
 
 # MPPE: cipher, hash, engine, and the engine alone for Python.
 include "dataplane/rc4.pxi"
@@ -31,6 +32,7 @@ include "dataplane/reasons.pxi"
 include "dataplane/gre.pxi"
 include "dataplane/ppp.pxi"
 include "dataplane/checksum.pxi"
+include "dataplane/inner.pxi"
 include "dataplane/filter.pxi"
 include "dataplane/seq.pxi"
 include "dataplane/crypt.pxi"
@@ -53,6 +55,7 @@ include "dataplane/steering.pxi"
 include "dataplane/xdp_program.pxi"
 include "dataplane/life.pxi"
 include "dataplane/xdp_devices.pxi"
+include "dataplane/filter_tables.pxi"
 include "dataplane/face.pxi"
 
 # For callers with buffers of their own.

@@ -6,11 +6,11 @@ server/; the doubles that ship are in testing/.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntFlag
 from ipaddress import IPv4Address, IPv6Address, IPv6Network
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 
 class CallEvent(IntFlag):
@@ -46,6 +46,7 @@ class CallPolicy:
 
     `mru` is the largest frame the peer takes (octets of PPP information field);
     `mss` clamps TCP SYNs both ways, 0 = derived from the MRU and encryption.
+    `filter` names a traffic filter of Dataplane.set_filters.
     `echo_interval` in ms, 0 = no echoes; `idle_timeout` in ms, 0 = never.
     """
 
@@ -65,6 +66,64 @@ class CallPolicy:
     routes: tuple[tuple[IPv4Address | IPv6Address, int], ...] = ()
     check_source: bool = True
     client_to_client: bool = True
+    filter: str | None = None
+
+
+# Every port, ICMP type or code.
+ANY = (0, 65535)
+
+
+@dataclass(frozen=True, slots=True)
+class PacketRule:
+    """One rule of a traffic filter: what it concerns, and what is done with that.
+
+    `inbound` is from the peer. `source` and `destination` are an address as a number and the
+    mask of its bits that must agree, (0, 0) being any; `version` is theirs, 0 = both. `first` and
+    `second` are ranges of source and destination port, or of ICMP type and code, both ends
+    included. `established` is TCP with ACK or RST.
+    """
+
+    name: str
+    inbound: bool
+    forward: bool
+    log: bool = False
+    version: int = 0
+    protocol: int | None = None
+    established: bool = False
+    source: tuple[int, int] = (0, 0)
+    destination: tuple[int, int] = (0, 0)
+    first: tuple[int, int] = ANY
+    second: tuple[int, int] = ANY
+
+
+@dataclass(frozen=True, slots=True)
+class PacketFilter:
+    """A traffic filter: the first rule that concerns a packet decides, else `forward`.
+
+    `fragments` and `source_routing` say whether such packets may pass at all.
+    """
+
+    rules: tuple[PacketRule, ...] = ()
+    forward: bool = False
+    log: bool = False
+    fragments: bool = True
+    source_routing: bool = False
+
+
+class FilterLog(NamedTuple):
+    """A packet that a rule logs (None: the default action). `packet` is its start.
+
+    `suppressed` counts those that the same worker left out before, for they came too fast.
+    """
+
+    handle: int
+    filter: str
+    rule: str | None
+    inbound: bool
+    forwarded: bool
+    length: int
+    suppressed: int
+    packet: bytes
 
 
 class Dataplane(Protocol):
@@ -85,6 +144,13 @@ class Dataplane(Protocol):
     def close_call(self, handle: int) -> None: ...
 
     def set_policy(self, handle: int, policy: CallPolicy) -> None: ...
+
+    def set_filters(self, filters: Mapping[str, PacketFilter]) -> None:
+        """Replace all traffic filters, for calls that are up as well.
+
+        A call whose filter is gone passes nothing until its policy names another.
+        """
+        ...
 
     def set_keys(
         self, handle: int, direction: int, start_key: bytes, bits: int, stateless: bool
@@ -111,6 +177,16 @@ class Dataplane(Protocol):
     def read_punts(self, limit: int = 256) -> Sequence[tuple[int, bytes]]: ...
 
     def read_events(self, limit: int = 256) -> Sequence[tuple[int, int]]: ...
+
+    def read_filter_log(
+        self, limit: int = 256
+    ) -> Sequence[tuple[int, str, str | None, bool, bool, int, int, bytes]]:
+        """Packets that rules log, as the fields of FilterLog."""
+        ...
+
+    def filter_counts(self, name: str) -> Sequence[tuple[int, int]]:
+        """(packets, octets) of each rule, of the default action, of what was dropped unjudged."""
+        ...
 
     @property
     def stats(self) -> Any:

@@ -42,6 +42,8 @@ cdef worker *worker_new(uint32_t frames) noexcept nogil:
     w.commands.size = COMMAND_RING
     w.punts.memory = <uint8_t *> memory_take(PUNT_RING)
     w.punts.size = PUNT_RING
+    w.logs.memory = <uint8_t *> memory_take(LOG_RING)
+    w.logs.size = LOG_RING
     w.events = <event_list *> memory_take(sizeof(event_list))
     w.routes.slots = <route *> memory_take(ROUTE_SLOTS * sizeof(route))
     w.inner.spill = <uint8_t *> memory_take(FRAME_SIZE + SPILL)
@@ -63,8 +65,8 @@ cdef worker *worker_new(uint32_t frames) noexcept nogil:
 cdef bint worker_whole(worker *w) noexcept nogil:
     return (
         w.frames != NULL and w.notes != NULL and w.free != NULL and w.lent != NULL
-        and w.commands.memory != NULL and w.punts.memory != NULL and w.events != NULL
-        and w.routes.slots != NULL and w.inner.spill != NULL and w.inner.gro != NULL
+        and w.commands.memory != NULL and w.punts.memory != NULL and w.logs.memory != NULL
+        and w.events != NULL and w.routes.slots != NULL and w.inner.spill != NULL and w.inner.gro != NULL
         and w.engine != NULL
     )
 
@@ -84,6 +86,7 @@ cdef void worker_free(worker *w) noexcept nogil:
     memory_give(w.lent, frames)
     memory_give(w.commands.memory, COMMAND_RING)
     memory_give(w.punts.memory, PUNT_RING)
+    memory_give(w.logs.memory, LOG_RING)
     memory_give(w.events, sizeof(event_list))
     memory_give(w.routes.slots, ROUTE_SLOTS * sizeof(route))
     memory_give(w.inner.spill, FRAME_SIZE + SPILL)

@@ -18,6 +18,7 @@ cdef enum:
     COMMAND_TAKE
     COMMAND_PORT_OPEN
     COMMAND_PORT_CLOSE
+    COMMAND_FILTERS
 
 cdef enum:
     DIRECTION_RECEIVE = 0
@@ -44,6 +45,7 @@ cdef struct policy_body:
     uint32_t inner_address
     uint16_t mru
     uint16_t mss
+    uint16_t filter
     uint8_t address_compression
     uint8_t protocol_compression
     uint8_t encryption_required
@@ -103,6 +105,8 @@ cdef void run_command(worker *w, record *place) noexcept nogil:
         adopt_port(w, (<xdp_port **> body)[0])
     elif place.kind == COMMAND_PORT_CLOSE:
         close_ports(w, <int> place.argument)
+    elif place.kind == COMMAND_FILTERS:
+        w.filters = (<filter_set **> body)[0]
     else:
         call = call_find(w, place.handle)
         if call != NULL:
@@ -180,6 +184,7 @@ cdef void close_call(worker *w, call_state *call) noexcept nogil:
 cdef void set_policy(worker *w, call_state *call, policy_body *body) noexcept nogil:
     call.mru = body.mru
     call.mss = body.mss
+    call.filter = body.filter
     call.address_compression = body.address_compression
     call.protocol_compression = body.protocol_compression
     call.encryption_required = body.encryption_required

@@ -22,7 +22,7 @@ cdef void _identifier(uint8_t *target, bytes value) noexcept:
         memcpy(target, <const uint8_t *> value, 8)
 
 
-cdef class Dataplane(XdpShards):
+cdef class Dataplane(Filters):
     """Every packet of up to 65,535 calls: enhanced GRE on one side, IP packets on the other.
 
     `outer_fds`: one raw IPPROTO_GRE socket for each worker (or a connected datagram socket that
@@ -92,6 +92,7 @@ cdef class Dataplane(XdpShards):
             return
         self._change_routes(handle, [])
         self._send(handle, COMMAND_CLOSE)
+        self._slot_of.pop(handle, None)
         del self._handles[handle & 0xFFFF]
         self._steer_call(handle & 0xFFFF, 0)
         self._closing.add(handle & 0xFFFF)
@@ -151,6 +152,7 @@ cdef class Dataplane(XdpShards):
             memcpy(body.prefix, <const uint8_t *> <bytes> packed, 16)
         _identifier(body.peer_identifier, policy.peer_identifier)
         _identifier(body.local_identifier, policy.local_identifier or b"\0\0\0\0\0\0\0\1")
+        body.filter = self._slot(handle, policy.filter)
         self._change_routes(handle, self._routes_of(policy))
         self._send(handle, COMMAND_POLICY, 0, &body, sizeof(body))
 

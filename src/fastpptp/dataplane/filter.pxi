@@ -1,123 +1,305 @@
-# What an inner packet must be, and the one thing that is changed in it: the MSS of a TCP SYN.
+# Traffic filters: which inner packets a call may exchange with the inside. A filter is an ordered list
+# of rules, of which the first that matches decides, and a default action. It is compiled once into
+# read-only memory that all workers share (filter_tables.pxi); a call refers to it by its slot.
+#
+# Fragments. No state is kept, and yet no datagram that a filter drops can be put together from pieces
+# that it let pass. All that rules look at lies in the first fragment, which is judged as the whole
+# datagram would be, and dropped when it is too short for a rule that would have to look further
+# (RFC 1858 3). A fragment that begins at octet 8 could replace what was looked at while a host puts the
+# pieces together; it is dropped whatever its protocol (RFC 1858 4, RFC 3128). In IPv6 the transport
+# header must follow the Fragment header at once, for else it could lie beyond that octet. A later
+# fragment has no ports: a rule that looks at them lets it pass by its addresses if it forwards, and if
+# it drops leaves the fragment in doubt, which only a rule that forwards can lift, not the default action.
 
 cdef enum:
-    IPV6_HEADER = 40
-    PROTOCOL_TCP = 6
-    PROTOCOL_UDP = 17
-    PROTOCOL_ICMP = 1
-    PROTOCOL_ICMPV6 = 58
-    NO_PREFIX = 255
-    TCP_SYN = 2
-    TCP_OPTION_END = 0
-    TCP_OPTION_NOP = 1
-    TCP_OPTION_MSS = 2
+    INBOUND = 0                  # from the peer
+    OUTBOUND = 1
+    FILTER_RULES = 256
+    FILTER_SLOTS = 2048
+    NO_FILTER = 0                # no slot
+    ANY_PROTOCOL = 256
+    ACTION_FORWARD = 1
+    ACTION_LOG = 2
+
+# What decides where no rule does, numbered behind the rules.
+cdef enum:
+    BY_DEFAULT = 0
+    UNJUDGED = 1
+    BESIDE_RULES = 2
+
+cdef enum:
+    WHOLE
+    FIRST_FRAGMENT
+    LATER_FRAGMENT
+
+cdef enum:
+    SEES_PORTS = 4               # octets of the transport header
+    SEES_ICMP = 2
+    SEES_TCP_FLAGS = 14
+    TCP_RST = 4
+
+cdef enum:
+    HOP_BY_HOP = 0
+    ROUTING = 43
+    FRAGMENT = 44
+    DESTINATION_OPTIONS = 60
+    OPTION_LSRR = 131
+    OPTION_SSRR = 137
+
+cdef enum:
+    LOG_RING = 1 << 16
+    LOG_BURST = 32               # packets of one worker, and as many again each second
+    LOG_OCTETS = 96              # of the packet's start
 
 
-cdef bint inner_valid(int protocol, const uint8_t *ip, uint32_t *length) noexcept nogil:
-    """Whether this is one whole IP packet of the protocol's version; padding is cut off."""
-    cdef uint32_t header, total
-    if protocol == PPP_IP:
-        if length[0] < IP_HEADER or ip[0] >> 4 != 4:
-            return False
-        header = (ip[0] & 15) * 4
-        total = get16(ip + 2)
-        if header < IP_HEADER or total < header or total > length[0]:
-            return False
-        length[0] = total
-        return sum_fold(sum_add(ip, header, 0)) == 0xFFFF
-    if protocol != PPP_IPV6 or length[0] < IPV6_HEADER or ip[0] >> 4 != 6:
+cdef struct rule:
+    uint16_t protocol
+    uint16_t number              # its place in the filter, where it counts
+    uint16_t first_low           # source port or ICMP type: at most `span` above `low`
+    uint16_t first_span
+    uint16_t second_low          # destination port or ICMP code
+    uint16_t second_span
+    uint8_t needs                # octets of the transport header that it looks at
+    uint8_t established          # TCP with ACK or RST
+    uint8_t action
+    uint8_t reserved
+    uint64_t agree[4][2]         # both addresses and which of their bits must agree; IPv4: the first pair
+
+
+cdef struct rule_list:
+    uint32_t count
+    uint32_t stride
+    uint8_t *rules
+
+
+cdef struct traffic_filter:
+    uint64_t serial              # of this compiled form
+    rule_list lists[2][2]        # [direction][IPv6 or not]
+    uint64_t *counts             # packets and octets of each rule; a row for each worker
+    uint32_t row                 # uint64s in a row
+    uint32_t rules
+    uint8_t default_action
+    uint8_t fragments            # may pass
+    uint8_t source_routing       # may pass
+
+
+cdef struct filter_set:
+    traffic_filter *slots[2048]  # FILTER_SLOTS
+
+
+# What rules look at in one packet.
+cdef struct inner_headers:
+    uint64_t addresses[4]        # source and destination as they lie in the packet; IPv4: one word
+    uint32_t words
+    uint32_t available           # octets of the transport header
+    const uint8_t *transport
+    uint16_t protocol
+    uint8_t fragment
+    uint8_t source_routed
+
+
+cdef struct log_body:
+    uint64_t serial
+    uint32_t rule
+    uint32_t length
+    uint32_t suppressed          # that would have been logged since the last one
+    uint8_t direction
+    uint8_t forwarded
+
+
+cdef bint source_route_option(const uint8_t *option, uint32_t length) noexcept nogil:
+    """RFC 791 3.1. Options that cannot be read may hide one."""
+    cdef uint32_t k = 0
+    while k < length and option[k] != 0:
+        if option[k] == 1:
+            k += 1
+        elif option[k] == OPTION_LSRR or option[k] == OPTION_SSRR:
+            return True
+        elif k + 2 > length or option[k + 1] < 2:
+            return True
+        else:
+            k += option[k + 1]
+    return False
+
+
+cdef bint inspect_4(inner_headers *h, const uint8_t *ip, uint32_t length) noexcept nogil:
+    cdef uint32_t header = (ip[0] & 15) * 4, place = get16(ip + 6) & 0x3FFF
+    if header > length or place & 0x1FFF == 1:
         return False
-    total = IPV6_HEADER + get16(ip + 4)
-    if total > length[0]:
-        return False
-    length[0] = total
+    memcpy(h.addresses, ip + 12, 8)
+    h.words = 1
+    h.protocol = ip[9]
+    h.transport = ip + header
+    h.available = length - header
+    if place:
+        h.fragment = LATER_FRAGMENT if place & 0x1FFF else FIRST_FRAGMENT
+    h.source_routed = header > IP_HEADER and source_route_option(ip + IP_HEADER, header - IP_HEADER)
     return True
 
 
-cdef bint source_allowed(worker *w, call_state *call, const uint8_t *ip) noexcept nogil:
-    """The peer may send from what it was assigned, and from the networks behind it."""
-    if not call.check_source:
-        return True
-    if ip[0] >> 4 == 4:
-        return memcmp(ip + 12, &call.inner_address, 4) == 0 or (
-            call.routed and route_find(&w.routes, ip + 12, 4) == call.handle
-        )
+cdef inline bint extension(uint32_t protocol) noexcept nogil:
+    """An extension header in front of the transport header (RFC 8200 4)."""
     return (
-        prefix_covers(call, ip + 8)
-        or (call.routed and route_find(&w.routes, ip + 8, 6) == call.handle)
-        or link_local(ip + 8, call.peer_identifier)
-        or (sum_add(ip + 8, 16, 0) == 0 and ip[6] == PROTOCOL_ICMPV6)
+        protocol == HOP_BY_HOP or protocol == ROUTING
+        or protocol == DESTINATION_OPTIONS or protocol == FRAGMENT
     )
 
 
-cdef inline bint prefix_covers(call_state *call, const uint8_t *address) noexcept nogil:
-    cdef uint32_t whole = call.prefix_length >> 3
-    if call.prefix_length == NO_PREFIX or memcmp(address, call.prefix, whole):
+cdef bint inspect_6(inner_headers *h, const uint8_t *ip, uint32_t length) noexcept nogil:
+    cdef uint32_t at = IPV6_HEADER, protocol = ip[6], place
+    memcpy(h.addresses, ip + 8, 32)
+    h.words = 4
+    while extension(protocol):
+        if at + 8 > length:
+            return False
+        if protocol == FRAGMENT:
+            place = get16(ip + at + 2)
+            h.fragment = LATER_FRAGMENT if place >> 3 else FIRST_FRAGMENT
+            if place >> 3 == 1 or (place >> 3 == 0 and extension(ip[at])):
+                return False
+            protocol = ip[at]
+            at += 8
+            break
+        # Segments left: it goes to another address than the header's.
+        h.source_routed |= protocol == ROUTING and ip[at + 3] != 0
+        protocol = ip[at]
+        at += (ip[at + 1] + 1) * 8
+    if at > length:
         return False
-    return not call.prefix_length & 7 or not (
-        (address[whole] ^ call.prefix[whole]) & <uint8_t> (0xFF00 >> (call.prefix_length & 7))
-    )
+    h.protocol = <uint16_t> protocol
+    h.transport = ip + at
+    h.available = length - at
+    return True
 
 
-cdef inline bint link_local(const uint8_t *address, const uint8_t *identifier) noexcept nogil:
-    """fe80::/64 with this interface identifier (RFC 5072 5)."""
+cdef inline bint rule_concerns(const rule *r, const inner_headers *h) noexcept nogil:
+    """Protocol and addresses."""
+    cdef uint32_t k
+    if r.protocol != ANY_PROTOCOL and r.protocol != h.protocol:
+        return False
+    for k in range(h.words):
+        if (h.addresses[k] ^ r.agree[k][0]) & r.agree[k][1]:
+            return False
+    return True
+
+
+cdef inline bint rule_fits(const rule *r, const inner_headers *h) noexcept nogil:
+    """Ports, ICMP type and code, TCP flags; they are there."""
+    cdef const uint8_t *t = h.transport
+    cdef uint32_t first = t[0], second = t[1]
+    if r.needs != SEES_ICMP:
+        first = get16(t)
+        second = get16(t + 2)
     return (
-        get32(address) == <uint32_t> 0xFE800000
-        and get32(address + 4) == 0
-        and memcmp(address + 8, identifier, 8) == 0
+        first - r.first_low <= r.first_span
+        and second - r.second_low <= r.second_span
+        and not (r.established and not t[13] & (TCP_ACK | TCP_RST))
     )
 
 
-cdef inline bint destination_allowed(worker *w, call_state *call, const uint8_t *ip) noexcept nogil:
-    """Without client to client, the inside may be reached but no other call."""
-    cdef uint32_t other
-    if call.client_to_client:
-        return True
-    other = route_find(&w.routes, ip + (16 if ip[0] >> 4 == 4 else 24), ip[0] >> 4)
-    return other == 0 or other == call.handle
-
-
-cdef uint32_t tcp_offset(const uint8_t *ip, uint32_t length) noexcept nogil:
-    """Where a whole TCP header begins, or 0: another protocol, a later fragment, too short."""
-    cdef uint32_t header = IPV6_HEADER
-    cdef uint8_t protocol = ip[6]
-    if ip[0] >> 4 == 4:
-        if get16(ip + 6) & 0x1FFF:
-            return 0
-        header = (ip[0] & 15) * 4
-        protocol = ip[9]
-    if protocol != PROTOCOL_TCP or length < header + 20:
-        return 0
-    return 0 if length < header + (ip[header + 12] >> 4) * 4 else header
-
-
-cdef void clamp_mss(worker *w, call_state *call, uint8_t *ip, uint32_t length) noexcept nogil:
-    """No TCP segment of this connection shall need a packet larger than the call carries."""
-    cdef uint32_t at = tcp_offset(ip, length), end, limit = call.mss
-    if at == 0 or not ip[at + 13] & TCP_SYN:
-        return
-    if limit == 0:
-        limit = call_mtu(w, call) - (at + 20)
-    end = at + (ip[at + 12] >> 4) * 4
-    clamp_option(ip + at, 20, end - at, limit)
-
-
-cdef void clamp_option(uint8_t *tcp, uint32_t k, uint32_t end, uint32_t limit) noexcept nogil:
-    cdef uint32_t mss
-    while k < end and tcp[k] != TCP_OPTION_END:
-        if tcp[k] == TCP_OPTION_NOP:
-            k += 1
+cdef uint32_t judge(
+    const traffic_filter *f, const inner_headers *h, uint32_t direction, uint32_t *action
+) noexcept nogil:
+    """The number of what decides."""
+    cdef const rule_list *rules = &f.lists[direction][h.words == 4]
+    cdef const uint8_t *at = rules.rules
+    cdef const rule *r
+    cdef bint doubt = False
+    cdef uint32_t k
+    for k in range(rules.count):
+        r = <const rule *> at
+        at += rules.stride
+        if not rule_concerns(r, h):
             continue
-        if k + 2 > end or tcp[k + 1] < 2 or k + tcp[k + 1] > end:
-            return
-        if tcp[k] == TCP_OPTION_MSS and tcp[k + 1] == 4:
-            mss = get16(tcp + k + 2)
-            if mss > limit:
-                put16(tcp + k + 2, limit)
-                if k & 1:
-                    # The value lies across two words of the sum.
-                    mss = (mss >> 8 | mss << 8) & 0xFFFF
-                    limit = (limit >> 8 | limit << 8) & 0xFFFF
-                checksum_adjust(tcp + 16, mss, limit)
-            return
-        k += tcp[k + 1]
+        if r.needs and h.fragment == LATER_FRAGMENT:
+            if not r.action & ACTION_FORWARD:
+                doubt = True
+                continue
+        elif r.needs > h.available:
+            return f.rules + UNJUDGED
+        elif r.needs and not rule_fits(r, h):
+            continue
+        action[0] = r.action
+        return r.number
+    if doubt and f.default_action & ACTION_FORWARD:
+        return f.rules + UNJUDGED
+    action[0] = f.default_action
+    return f.rules + BY_DEFAULT
+
+
+cdef uint32_t inspect_and_judge(
+    const traffic_filter *f, const uint8_t *ip, uint32_t length, uint32_t direction, uint32_t *action
+) noexcept nogil:
+    """UNJUDGED, and so dropped: what cannot be read or is not wanted whatever the rules say."""
+    cdef inner_headers h
+    h.fragment = WHOLE
+    h.source_routed = 0
+    if not (inspect_6(&h, ip, length) if ip[0] >> 4 == 6 else inspect_4(&h, ip, length)):
+        return f.rules + UNJUDGED
+    if h.source_routed and not f.source_routing or h.fragment != WHOLE and not f.fragments:
+        return f.rules + UNJUDGED
+    return judge(f, &h, direction, action)
+
+
+cdef bint filter_passes(
+    worker *w, call_state *call, const uint8_t *ip, uint32_t length, uint32_t direction,
+    uint32_t packets, uint32_t octets
+) noexcept nogil:
+    """Whether the call's filter forwards this packet, which stands for `packets` of `octets` in all.
+
+    It counts, and logs where the rule says so. Where the slot is empty nothing passes: its filter is
+    gone and the call has not been told what holds instead, or the call came from another worker
+    before the set of filters did.
+    """
+    cdef traffic_filter *f = w.filters.slots[call.filter] if w.filters != NULL else NULL
+    cdef uint32_t number, action = 0
+    cdef uint64_t *counts
+    cdef int reason = FILTERED
+    if f != NULL:
+        number = inspect_and_judge(f, ip, length, direction, &action)
+        counts = f.counts + w.index * f.row + number * 2
+        counts[0] += packets
+        counts[1] += octets
+        if action & ACTION_LOG:
+            filter_log(w, call, f, number, action, direction, ip, length)
+        if action & ACTION_FORWARD:
+            return True
+        if number == f.rules + UNJUDGED:
+            reason = FILTER_UNJUDGED
+    if direction == INBOUND:
+        discard(w, call, reason)
+    else:
+        refuse(w, call, reason)
+    return False
+
+
+cdef void filter_log(
+    worker *w, call_state *call, const traffic_filter *f, uint32_t number, uint32_t action,
+    uint32_t direction, const uint8_t *ip, uint32_t length
+) noexcept nogil:
+    """Tell Python of a packet, or count it as suppressed."""
+    cdef uint32_t kept = length if length < LOG_OCTETS else LOG_OCTETS
+    cdef uint64_t end = 0
+    cdef record *place = NULL
+    cdef log_body *body
+    if w.now - w.log_refilled >= 1000:
+        w.log_refilled = w.now
+        w.log_tokens = LOG_BURST
+    if w.log_tokens:
+        place = ring_reserve(&w.logs, <uint32_t> sizeof(log_body) + kept, &end)
+    if place == NULL:
+        w.log_suppressed += 1
+        return
+    w.log_tokens -= 1
+    place.handle = call.handle
+    body = <log_body *> record_body(place)
+    body.serial = f.serial
+    body.rule = number
+    body.length = length
+    body.suppressed = w.log_suppressed
+    body.direction = direction
+    body.forwarded = action & ACTION_FORWARD
+    memcpy(body + 1, ip, kept)
+    w.log_suppressed = 0
+    ring_publish(&w.logs, end)
+    w.notify = True

@@ -180,6 +180,6 @@ cdef void receive_inner(worker *w, packet *p) noexcept nogil:
         discard(w, call, INNER_PEER)
     elif six and router_solicited(call, ip, p.inner_length):
         advertise(w, call)
-    else:
+    elif call.filter == NO_FILTER or filter_passes(w, call, ip, p.inner_length, INBOUND, 1, p.inner_length):
         clamp_mss(w, call, ip, p.inner_length)
         inner_write(w, ip, p.inner_length)

@@ -6,6 +6,7 @@ cdef enum:
     PUNT_RING = 1 << 20
     RECORD_ALIGN = 16
     RECORD_SKIP = 0              # a handle no call has: the rest of the ring is empty, go to its start
+    EVERY_CALL = 0x10000         # nor this: a command that is for no one call
 
 
 cdef struct record:

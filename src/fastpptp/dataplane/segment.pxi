@@ -79,13 +79,19 @@ cdef void cut(worker *w, uint8_t *ip, inner_packet *p, vnet_header *vnet) noexce
     """Send a super-packet as its segments."""
     cdef super_packet s
     cdef inner_packet piece
-    cdef uint32_t at, part
+    cdef call_state *call = NULL
+    cdef uint32_t at, part, count
     s.ip = ip
     s.length = p.length
     s.version = p.version
     if not super_parse(&s, vnet):
         drop(w, INNER_MALFORMED)
         return
+    if owned(w, p.handle):
+        call = call_find(w, p.handle)
+        count = (s.length - s.headers + s.size - 1) // s.size
+        if not may_transmit(w, call, ip, s.length, count, s.length + (count - 1) * s.headers):
+            return
     piece.handle = p.handle
     at = s.headers
     while at < s.length:
@@ -96,7 +102,10 @@ cdef void cut(worker *w, uint8_t *ip, inner_packet *p, vnet_header *vnet) noexce
             return
         piece.length = s.headers + part
         cut_one(&s, inner_ip(w, &piece), at, part)
-        transmit_owned(w, &piece)
+        if call == NULL:
+            transmit_owned(w, &piece)
+        else:
+            transmit_permitted(w, call, piece.frame, inner_ip(w, &piece), piece.length)
         at += part
 
 

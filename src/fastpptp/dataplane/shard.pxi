@@ -130,9 +130,15 @@ cdef struct worker:
     uint64_t wheel_now
     uint64_t icmp_refilled
     uint32_t icmp_tokens
+    # Traffic filters.
+    filter_set *filters
+    uint64_t log_refilled
+    uint32_t log_tokens
+    uint32_t log_suppressed
     # Python.
     ring commands
     ring punts
+    ring logs
     event_list *events
     route_table routes
     inner_port inner

@@ -81,7 +81,8 @@ cdef struct call_state:
     uint32_t rx_acked            # the value of rx_next that our last acknowledgement told
     uint32_t tx_next
     uint32_t tx_acked            # one above the highest acknowledged by the peer
-    uint32_t ack_delay
+    uint16_t ack_delay
+    uint16_t filter              # its slot in the worker's filters, 0 = none
     uint64_t ack_due             # this and all that is `due`: a deadline, ms
     # Sending.
     uint32_t queued              # behind the peer's window

@@ -72,16 +72,33 @@ cdef void transmit_to(
     worker *w, call_state *call, uint32_t frame, uint8_t *ip, uint32_t length
 ) noexcept nogil:
     """An inner packet for one call, NULL: it has just been closed. Takes the frame."""
+    if may_transmit(w, call, ip, length, 1, length):
+        transmit_permitted(w, call, frame, ip, length)
+    else:
+        frame_give(w, frame)
+
+
+cdef inline bint may_transmit(
+    worker *w, call_state *call, const uint8_t *ip, uint32_t length, uint32_t packets, uint32_t octets
+) noexcept nogil:
+    """Whether a packet, which stands for `packets` of `octets` in all, may go to this call at all."""
     if call == NULL:
         drop(w, CALL_CLOSED)
-        frame_give(w, frame)
-    elif not call.gates & (GATE_6 if ip[0] >> 4 == 6 else GATE_4):
+        return False
+    if not call.gates & (GATE_6 if ip[0] >> 4 == 6 else GATE_4):
         refuse(w, call, GATE_CLOSED)
-        frame_give(w, frame)
-    elif call_armed(call) and not call.send_key.armed:
+        return False
+    if call_armed(call) and not call.send_key.armed:
         refuse(w, call, NO_KEYS)
-        frame_give(w, frame)
-    elif length > call_mtu(w, call):
+        return False
+    return call.filter == NO_FILTER or filter_passes(w, call, ip, length, OUTBOUND, packets, octets)
+
+
+cdef void transmit_permitted(
+    worker *w, call_state *call, uint32_t frame, uint8_t *ip, uint32_t length
+) noexcept nogil:
+    """Takes the frame."""
+    if length > call_mtu(w, call):
         too_big(w, call, frame, ip, length)
     else:
         clamp_mss(w, call, ip, length)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from fastpptp.errors import LocalProtocolError
-from fastpptp.ports import CallEvent, CallPolicy, CallSpec
+from fastpptp.ports import CallEvent, CallPolicy, CallSpec, FilterLog, PacketFilter
 from fastpptp.ppp.events import Direction
 
 # The columns of the real one's stats.
@@ -63,7 +63,7 @@ class FakeDataplane:
     lets close_call finish with `finish_closing` (at once when `instant_close`). A command that
     breaks the contract raises LocalProtocolError: a handle that is not open, a Call-ID opened
     twice or too soon, a generation used twice in a row, a gate before its address or before the
-    keys that the policy requires, an echo owner without an LCP magic number.
+    keys that the policy requires, an echo owner without an LCP magic number, a filter not set.
     """
 
     def __init__(
@@ -80,6 +80,8 @@ class FakeDataplane:
         self._generations: dict[int, int] = {}
         self._punts: deque[tuple[int, bytes]] = deque()
         self._events: dict[int, CallEvent] = {}
+        self.filters: dict[str, PacketFilter] = {}
+        self.filter_log: list[FilterLog] = []
         self._stats = np.zeros(65536, STATS)
 
     def fileno(self) -> int:
@@ -117,8 +119,15 @@ class FakeDataplane:
         if self._instant_close:
             self.finish_closing(handle)
 
+    def set_filters(self, filters: Mapping[str, PacketFilter]) -> None:
+        self.commands.append(("set_filters", dict(filters)))
+        self.filters = dict(filters)
+
     def set_policy(self, handle: int, policy: CallPolicy) -> None:
         self.commands.append(("set_policy", handle, policy))
+        self._demand(
+            policy.filter in (None, *self.filters), f"there is no filter {policy.filter!r}"
+        )
         self._call(handle).policy = policy
 
     def set_keys(
@@ -175,6 +184,15 @@ class FakeDataplane:
     def read_events(self, limit: int = 256) -> Sequence[tuple[int, int]]:
         taken = list(self._events)[:limit]
         return [(handle, int(self._events.pop(handle))) for handle in taken]
+
+    def read_filter_log(self, limit: int = 256) -> Sequence[FilterLog]:
+        """What a test put into `filter_log`."""
+        taken, self.filter_log = self.filter_log[:limit], self.filter_log[limit:]
+        return taken
+
+    def filter_counts(self, name: str) -> Sequence[tuple[int, int]]:
+        """Zeros: no packet is held against a rule here."""
+        return [(0, 0)] * (len(self.filters[name].rules) + 2)
 
     # What a test does to it.
 
