@@ -5,13 +5,14 @@ A token in an effect is answered with SessionManager.complete(token, result, now
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 from typing import TypeAlias
 
 from fastpptp.addresses.grant import AddressGrant as AddressGrant
 from fastpptp.events.catalogue import Occurrence
-from fastpptp.ports import CallPolicy, CallSpec
+from fastpptp.ports import CallPolicy, CallSpec, PacketFilter
 from fastpptp.ppp.auth.types import AuthMethod, Credential
 
 
@@ -45,6 +46,13 @@ class CloseCall:
 class SetPolicy:
     handle: int
     policy: CallPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class SetFilters:
+    """Replace all traffic filters."""
+
+    filters: Mapping[str, PacketFilter]
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +153,7 @@ Effect: TypeAlias = (
     | OpenCall
     | CloseCall
     | SetPolicy
+    | SetFilters
     | ArmKeys
     | DropKeys
     | Gate

@@ -13,6 +13,7 @@
 | GET /v1/statistics/pptp | | totals, and sessions: a row for each |
 | POST /v1/statistics/reset, /restore | | counters begin at 0 for who asks; are real again |
 | GET /v1/pools | | pools: the address pools in their order, and how much of each is in use |
+| GET /v1/filters/NAME | | (packets, octets) of each rule, by default, unjudged |
 | POST /v1/reload | | revision |
 | GET /metrics, /healthz, /readyz | | see admin/monitor.py |
 
@@ -75,6 +76,7 @@ class AdminApi:
                 web.post(f"{PREFIX}/statistics/reset", self.reset),
                 web.post(f"{PREFIX}/statistics/restore", self.restore),
                 web.get(f"{PREFIX}/pools", self.pools),
+                web.get(f"{PREFIX}/filters/{{name}}", self.filter),
                 web.post(f"{PREFIX}/reload", self.reload),
                 *Monitor(self._headend).routes(),
             ]
@@ -143,6 +145,12 @@ class AdminApi:
 
     async def pools(self, request: web.Request) -> web.Response:
         return web.json_response({"pools": list(map(views.pool, self._headend.pools()))})
+
+    async def filter(self, request: web.Request) -> web.Response:
+        name = request.match_info["name"]
+        if name not in self._headend.policy.filters:
+            raise _not_found(f"there is no filter {name}")
+        return web.json_response(self._headend.filter_counts(name))
 
     async def reload(self, request: web.Request) -> web.Response:
         return web.json_response({"revision": await self._headend.reload()})

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from fastpptp.admin import PREFIX
 from fastpptp.errors import ConfigurationError, FastpptpError, Problem, UnavailableError
@@ -80,6 +80,9 @@ class AdminClient:
     def pools(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self._ask("GET", "/pools")["pools"]
         return found
+
+    def filter_counts(self, name: str) -> dict[str, Any]:
+        return self._ask("GET", f"/filters/{quote(name, safe='')}")
 
     def reload(self) -> int:
         """Have the headend follow the store; the revision that it follows now."""

@@ -72,6 +72,7 @@ def session_detail(view: SessionView, row: Row, now: float, wall: datetime) -> d
         "local_window": view.local_window,
         "peer_window": view.peer_window,
         "connection": view.connection,
+        "filter": view.filter,
         "handle": view.handle,
         "local_delay": view.local_delay,
         "peer_delay": view.peer_delay,

@@ -12,6 +12,7 @@ from fastpptp.cli.common import Commands, Environment, environment
 from fastpptp.cli.config import config
 from fastpptp.cli.dial import dial
 from fastpptp.cli.doctor import doctor
+from fastpptp.cli.filters import filter_
 from fastpptp.cli.groups import base_group, group
 from fastpptp.cli.hours import hours
 from fastpptp.cli.pools import pool
@@ -39,8 +40,8 @@ def version(env: Environment) -> None:
 
 
 for command in (
-    init, serve, *SECTIONS, event_class, pool, hours, base_group, group, user, config, sessions,
-    session, logout, events, statistics, reload, dial, doctor, version,
+    init, serve, *SECTIONS, event_class, pool, hours, filter_, base_group, group, user, config,
+    sessions, session, logout, events, statistics, reload, dial, doctor, version,
 ):  # fmt: skip
     cli.add_command(command)
 

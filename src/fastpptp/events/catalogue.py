@@ -338,6 +338,16 @@ def _dhcp() -> dict[int, EventType]:
     }
 
 
+def _filter() -> dict[int, EventType]:
+    return {
+        100: EventType(
+            INFORMATION,
+            "User [{user}] Filter [{filter}] Rule [{rule}]: {direction} packet {action}\n"
+            "{packet}, {length} octets; {suppressed} more before it were not logged",
+        ),
+    }
+
+
 def _debug() -> dict[int, EventType]:
     return {
         100: EventType(DEBUG_HIGH, "{text}"),
@@ -364,6 +374,7 @@ def _catalogue() -> Mapping[tuple[str, int], EventType]:
         "SYSTEM": _system(),
         "ADDRESS": _address(),
         "DHCP": _dhcp(),
+        "FILTER": _filter(),
     }
     for name in ("PPTP", "PPP", "AUTH"):
         tables[name + "DBG"] = _debug()

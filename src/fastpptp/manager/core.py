@@ -11,15 +11,24 @@ from types import MappingProxyType
 from typing import ClassVar
 
 from fastpptp.addresses.grant import AddressGrant
-from fastpptp.effects import CloseControl, Effect, Emit, Logout, Release, SendControl
+from fastpptp.effects import (
+    CloseControl,
+    Effect,
+    Emit,
+    Logout,
+    Release,
+    SendControl,
+    SetFilters,
+)
 from fastpptp.events.catalogue import Occurrence, occur
 from fastpptp.manager.accounting import CallCounters, Departure, Statistics
 from fastpptp.manager.admission import Admission, Limits
 from fastpptp.manager.call_ids import CallIds
+from fastpptp.manager.filterlog import filter_fields
 from fastpptp.manager.headend import TOKEN_BITS, HeadendSession
 from fastpptp.manager.translate import call_spec, control_config, first_policy, link_config
 from fastpptp.manager.tunnel import Tunnel, complaint, disconnect_result, start_result
-from fastpptp.ports import CallEvent
+from fastpptp.ports import CallEvent, FilterLog
 from fastpptp.ppp.auth.types import Accept
 from fastpptp.pptp import (
     Call,
@@ -42,7 +51,7 @@ from fastpptp.pptp.events import (
 )
 from fastpptp.pptp.framing import MessageCounts
 from fastpptp.session import SessionState, SessionView, TerminateCause
-from fastpptp.settings.resolve import PolicySnapshot
+from fastpptp.settings.resolve import Effective, PolicySnapshot
 from fastpptp.timers import TimerQueue
 
 # How long the dataplane may take to hand over final counters before the session is accounted
@@ -229,6 +238,11 @@ class SessionManager:
         self._statistics.session_ended(counters)
         return _emit(departure.account(counters))
 
+    def filter_logged(self, log: FilterLog, now: float) -> list[Effect]:
+        """A packet that a rule of a session's traffic filter logs."""
+        session = self._handles.get(log.handle)
+        return [] if session is None else [session.tell("FILTER", 100, **filter_fields(log))]
+
     # Answers, time, the administrator.
 
     def complete(self, token: int, result: object, now: float) -> list[Effect]:
@@ -274,15 +288,20 @@ class SessionManager:
 
         Whoever may no longer log in keeps the session until somebody ends it.
         """
+        effects: list[Effect] = []
+        if policy.filters != self._policy.filters:
+            effects.append(SetFilters(policy.filters))  # before sessions refer to them
         self._follow(policy)
         if not policy.pptp.enabled:
-            return self._close_all(TerminateCause.ADMIN_RESET, now)
+            return effects + self._close_all(TerminateCause.ADMIN_RESET, now)
         for tunnel in self._tunnels.values():
             tunnel.control.trace = self._control_config.trace
             self._mind_idle(tunnel)
             for session in tunnel.sessions.values():
                 session.link.trace = self._link_config.trace
-        return []
+                # A user that is gone keeps what it had.
+                effects += session.follow(_holds_for(session.account, policy) or session.effective)
+        return effects
 
     def shutdown(self, now: float) -> list[Effect]:
         """Tell every peer, and let no one in any more. `idle` turns true when all have answered."""
@@ -631,6 +650,14 @@ class SessionManager:
             Timer.VOID: ("_void", "_void_timer"),
         }
     )
+
+
+def _holds_for(account: str | None, policy: PolicySnapshot) -> Effective | None:
+    """What the policy says for a user, the base group before one has logged in; None: unknown."""
+    if account is None:
+        return policy.base
+    user = policy.user(account)
+    return None if user is None else user.effective
 
 
 def _emit(occurrence: Occurrence | None) -> list[Effect]:

@@ -194,6 +194,12 @@ class HeadendSession(Session):
             return None
         return self.identity.until
 
+    def follow(self, effective: Effective) -> list[Effect]:
+        """The configuration has changed: take over what holds at once."""
+        self.effective = replace(self.effective, filter=effective.filter)
+        self._change_policy(filter=effective.filter)
+        return self._tell_policy()
+
     def departure(self, now: float) -> Departure:
         """What accounting needs once this session is gone."""
         return Departure(
@@ -257,6 +263,7 @@ class HeadendSession(Session):
             local_delay=self.call.processing_delay,
             peer_delay=self.call.peer_processing_delay,
             connection=self.connection,
+            filter=self.policy.filter,
         )
 
     # Snapshots.

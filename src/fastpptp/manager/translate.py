@@ -96,6 +96,7 @@ def user_policy(policy: CallPolicy, effective: Effective) -> CallPolicy:
         policy,
         encryption_required=effective.encryption_required,
         idle_timeout=effective.idle_timeout * MINUTE_MS,
+        filter=effective.filter,
     )
 
 

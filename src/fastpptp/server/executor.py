@@ -32,6 +32,7 @@ from fastpptp.effects import (
     OwnLcp,
     Release,
     SendControl,
+    SetFilters,
     SetPolicy,
 )
 from fastpptp.events.catalogue import Occurrence, occur
@@ -95,6 +96,7 @@ class Executor:
             OpenCall: "_open_call",
             CloseCall: "_close_call",
             SetPolicy: "_set_policy",
+            SetFilters: "_set_filters",
             ArmKeys: "_arm_keys",
             DropKeys: "_drop_keys",
             Gate: "_gate",
@@ -158,6 +160,9 @@ class Executor:
 
     def _set_policy(self, effect: SetPolicy, now: float) -> None:
         self._dataplane.set_policy(effect.handle, effect.policy)
+
+    def _set_filters(self, effect: SetFilters, now: float) -> None:
+        self._dataplane.set_filters(effect.filters)
 
     def _arm_keys(self, effect: ArmKeys, now: float) -> None:
         self._dataplane.set_keys(

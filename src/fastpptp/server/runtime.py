@@ -23,7 +23,7 @@ from fastpptp.errors import FastpptpError
 from fastpptp.events.catalogue import occur
 from fastpptp.events.log import EventLog
 from fastpptp.manager import CallCounters, SessionManager, Statistics
-from fastpptp.ports import CallEvent, Dataplane
+from fastpptp.ports import CallEvent, Dataplane, FilterLog
 from fastpptp.server.answers import LocalAnswers
 from fastpptp.server.control import ControlProtocol, factory
 from fastpptp.server.eventsink import EventSink
@@ -118,6 +118,7 @@ class Headend:
         self._reach.start(loop.call_soon_threadsafe)
         self._answers.start()
         self._follow(self.policy)
+        self._dataplane.set_filters(self.policy.filters)
         loop.add_reader(self._dataplane.fileno(), self._read_dataplane)
         for listener in self._listeners:
             self._servers.append(
@@ -218,6 +219,16 @@ class Headend:
         """How much of each address pool is in use."""
         return self._answers.pools()
 
+    def filter_counts(self, name: str) -> dict[str, Any]:
+        """What each rule of a traffic filter has counted; KeyError: there is no such filter."""
+        rules = self.policy.filters[name].rules
+        *counts, default, unjudged = self._dataplane.filter_counts(name)
+        return {
+            "rules": {rule.name: count for rule, count in zip(rules, counts, strict=True)},
+            "default": default,
+            "unjudged": unjudged,
+        }
+
     def statistics(self) -> Statistics:
         return self.manager.statistics()
 
@@ -262,6 +273,8 @@ class Headend:
         now = self._now()
         for handle, bits in self._dataplane.read_events(ROUND):
             self._do(self._call_event(handle, bits, now))
+        for found in self._dataplane.read_filter_log(ROUND):
+            self._do(self.manager.filter_logged(FilterLog(*found), now))
 
     def _call_event(self, handle: int, bits: int, now: float) -> Iterable[Effect]:
         yield from self.manager.call_event(handle, bits & ~CallEvent.CLOSED, now)

@@ -73,3 +73,4 @@ class SessionView:
     local_delay: int
     peer_delay: int
     connection: int
+    filter: str | None

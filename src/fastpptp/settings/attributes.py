@@ -30,6 +30,7 @@ from fastpptp.settings.kinds import (
     Text,
     words,
 )
+from fastpptp.settings.matching import EVERY, MOST_PORTS, IpProtocol, Matching, Span
 
 
 class Level(Enum):
@@ -222,6 +223,48 @@ POOL = (
               help="our address for this pool; none is the system's", note=OURS),
 )  # fmt: skip
 
+INBOUND, OUTBOUND = "Inbound", "Outbound"
+DROP, FORWARD, LOG = "Drop", "Forward", "Log"
+ACTION = Choice((DROP, FORWARD, f"{DROP} and {LOG}", f"{FORWARD} and {LOG}"))
+ESTABLISHED = "Established"
+
+FILTER = (
+    Attribute("description", "Description", Text(0, 255), "", touches=Touches.NOW,
+              help="a remark"),
+    Attribute("default_action", "Default Action", ACTION, DROP, touches=Touches.NOW,
+              help="what is done with a packet that no rule concerns"),
+    Attribute("source_routing", "Source Routing", Flag(), False, touches=Touches.NOW,
+              help="let source-routed packets pass if the rules do", note="RFC 791, 5095"),
+    Attribute("fragments", "Fragments", Flag(), True, touches=Touches.NOW,
+              help="let fragments pass if the rules do", note="RFC 1858, 3128"),
+)  # fmt: skip
+
+RULE = (
+    Attribute("name", "Rule Name", Text(1, 48), "", touches=Touches.NOW,
+              help="unique in its filter"),
+    Attribute("direction", "Direction", Choice((INBOUND, OUTBOUND)), INBOUND, touches=Touches.NOW,
+              help="Inbound: from the client; Outbound: to the client"),
+    Attribute("action", "Action", ACTION, DROP, touches=Touches.NOW,
+              help="what is done with a packet that the rule concerns"),
+    Attribute("protocol", "Protocol", IpProtocol(), EVERY, touches=Touches.NOW,
+              help="the IP protocol; with IPv6 what follows the extension headers"),
+    Attribute("tcp_connection", "TCP Connection", Choice((ESTABLISHED, "Don't Care")),
+              "Don't Care", touches=Touches.NOW,
+              help="Established: only segments with ACK or RST"),
+    Attribute("source_address", "Source Address", Matching(), EVERY, touches=Touches.NOW,
+              help="where a packet comes from"),
+    Attribute("destination_address", "Destination Address", Matching(), EVERY,
+              touches=Touches.NOW, help="where it goes to"),
+    Attribute("source_port", "TCP/UDP Source Port", Span(MOST_PORTS), EVERY, touches=Touches.NOW,
+              help="with TCP and UDP"),
+    Attribute("destination_port", "TCP/UDP Destination Port", Span(MOST_PORTS), EVERY,
+              touches=Touches.NOW, help="with TCP and UDP"),
+    Attribute("icmp_type", "ICMP Packet Type", Span(255), EVERY, touches=Touches.NOW,
+              help="with ICMP and ICMPv6"),
+    Attribute("icmp_code", "ICMP Packet Code", Span(255), EVERY, touches=Touches.NOW,
+              help="with ICMP and ICMPv6", note=OURS),
+)  # fmt: skip
+
 _IDENTITY = (
     Attribute("type", "Type", Choice((INTERNAL, EXTERNAL)), INTERNAL, GROUP_ONLY,
               help="where its users are kept; External needs a RADIUS server: refused until one "
@@ -257,8 +300,8 @@ _GENERAL = (
     Attribute("maximum_connect_time", "Maximum Connect Time",
               Integer(0, 35_791, unit="minutes", zero="unlimited"), 0, ALL_LEVELS,
               help="a session is ended after it"),
-    Attribute("filter", "Filter", Choice(("none",), "none: there are no traffic filters"),
-              "none", ALL_LEVELS, help="what the session may send and receive"),
+    Attribute("filter", "Filter", Optional(Text(1, 48)), "none", ALL_LEVELS, Touches.NOW,
+              help="the traffic filter: what the session may send and receive"),
     Attribute("primary_dns", "Primary DNS", Optional(Address()), "none", NOT_USER,
               help="told to the client", note="RFC 1877 section 1.1"),
     Attribute("secondary_dns", "Secondary DNS", Optional(Address()), "none", NOT_USER,
@@ -347,6 +390,8 @@ SCREENS: Mapping[str, Screen] = MappingProxyType(
 )
 EVENT_CLASS_ATTRIBUTES = named(EVENT_CLASS)
 POOL_ATTRIBUTES = named(POOL)
+FILTER_ATTRIBUTES = named(FILTER)
+RULE_ATTRIBUTES = named(RULE)
 LEVELS: Mapping[Level, Mapping[str, Attribute]] = MappingProxyType(
     {level: named(a for a in GROUP if level in a.levels) for level in Level}
 )

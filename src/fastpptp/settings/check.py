@@ -19,6 +19,7 @@ from fastpptp.settings.attributes import (
     Level,
 )
 from fastpptp.settings.behind import static_routes
+from fastpptp.settings.filters import MAX_NAME, filter_problems
 from fastpptp.settings.hours import BUILT_IN, read_hours
 from fastpptp.settings.inherit import AUTHENTICATION, ENCRYPTION, Inheritance, Resolved
 from fastpptp.settings.kinds import AUTHENTICATION_PROTOCOLS, NOTHING
@@ -69,6 +70,7 @@ def _problems(tree: Configuration, before: Configuration) -> Iterator[Problem]:
     inheritance = Inheritance(tree)
     base = inheritance.base
     yield from _hours(tree)
+    yield from _filters(tree)
     yield from _level("base_group", tree, tree.base, base)
     for name, group in tree.groups.items():
         where = f"groups.{name}"
@@ -96,6 +98,16 @@ def _hours(tree: Configuration) -> Iterator[Problem]:
             read_hours(name, spans)
         except ValueError as error:
             yield Problem(where, "cannot be read", f"allowed: {error}")
+
+
+def _filters(tree: Configuration) -> Iterator[Problem]:
+    for name, entry in tree.filters.items():
+        yield from _name(f"filters.{name}", name, MAX_NAME)
+        for place, rule in enumerate(entry.rules, 1):
+            yield from _name(
+                f"filters.{name}.rules[{place}].name", str(rule.get("name", "")), MAX_NAME
+            )
+    yield from filter_problems(tree.filters)
 
 
 def _name(where: str, name: str, longest: int) -> Iterator[Problem]:
@@ -132,6 +144,11 @@ def _level(where: str, tree: Configuration, own: Values, values: Resolved) -> It
     if "access_hours" in own and hours not in BUILT_IN and hours not in tree.hours:
         known = ", ".join((*BUILT_IN, *tree.hours))
         yield Problem(f"{where}.access_hours", f"{hours!r} is not defined", f"allowed: {known}")
+    if "filter" in own and values["filter"] not in (None, *tree.filters):
+        known = ", ".join((NOTHING, *tree.filters))
+        yield Problem(
+            f"{where}.filter", f"there is no filter {values['filter']!r}", f"allowed: {known}"
+        )
     if "sep_card_assignment" in own and not values["sep_card_assignment"]:
         yield Problem(
             f"{where}.sep_card_assignment", "names no card", "check at least one of 1 to 4"

@@ -8,8 +8,16 @@ from typing import Any, TypeVar
 
 from fastpptp.settings import attributes
 from fastpptp.settings.attributes import Attribute, Level, Touches
+from fastpptp.settings.filters import rule_text
 from fastpptp.settings.kinds import Plain
-from fastpptp.settings.tree import Configuration, GroupEntry, PoolRange, UserEntry, Values
+from fastpptp.settings.tree import (
+    Configuration,
+    FilterEntry,
+    GroupEntry,
+    PoolRange,
+    UserEntry,
+    Values,
+)
 from fastpptp.settings.writing import write_group, write_user
 
 E = TypeVar("E")
@@ -39,6 +47,7 @@ def changes(before: Configuration, after: Configuration) -> Iterator[Change]:
     yield from _each("events.classes", before.event_classes, after.event_classes, _event_class)
     yield from _pools(before.pools, after.pools)
     yield from _each("access_hours", before.hours, after.hours, _hours)
+    yield from _each("filters", before.filters, after.filters, _filter)
     yield from _values("base_group", attributes.at(Level.BASE), before.base, after.base)
     yield from _each("groups", before.groups, after.groups, _group)
     yield from _each("users", before.users, after.users, _user)
@@ -100,6 +109,20 @@ def _hours(
 ) -> Iterator[Change]:
     was, will_be = (NOT_SET if own is None else "; ".join(own) or "never" for own in (old, new))
     yield Change(where, was, will_be)
+
+
+def _filter(where: str, old: FilterEntry | None, new: FilterEntry | None) -> Iterator[Change]:
+    was, will_be = (FilterEntry() if entry is None else entry for entry in (old, new))
+    if old is None or new is None:
+        had, has = (NOT_SET if entry is None else "defined" for entry in (old, new))
+        yield Change(where, had, has, Touches.NOW)
+    declared = attributes.FILTER_ATTRIBUTES
+    yield from _values(where, declared, was.attributes, will_be.attributes)
+    for place in range(max(len(was.rules), len(will_be.rules))):
+        before, after = was.rules[place : place + 1], will_be.rules[place : place + 1]
+        if before != after:
+            had, has = (rule_text(*rule) if rule else NOT_SET for rule in (before, after))
+            yield Change(f"{where}.rules[{place + 1}]", had, has, Touches.NOW)
 
 
 def _pools(before: tuple[PoolRange, ...], after: tuple[PoolRange, ...]) -> Iterator[Change]:

@@ -19,7 +19,7 @@ from fastpptp.settings.check import check
 from fastpptp.settings.diff import Change, changes
 from fastpptp.settings.effect import without_effect
 from fastpptp.settings.reading import Reader, read_values
-from fastpptp.settings.tree import Configuration, PoolRange, Values
+from fastpptp.settings.tree import Configuration, FilterEntry, PoolRange, Values
 from fastpptp.settings.writing import write_group, write_pool, write_user
 
 T = TypeVar("T")
@@ -44,6 +44,7 @@ class Draft:
         self._pools = list(tree.pools)
         self._hours = dict(tree.hours)
         self._classes = dict(tree.event_classes)
+        self._filters = dict(tree.filters)
 
     @property
     def tree(self) -> Configuration:
@@ -56,6 +57,7 @@ class Draft:
             tuple(self._pools),
             self._hours,
             self._classes,
+            self._filters,
         )
 
     @property
@@ -190,6 +192,74 @@ class Draft:
         known(where, name, self._hours)
         _unused(where, self.tree.setters("access_hours", name))
         del self._hours[name]
+
+    def add_filter(self, name: str, values: Mapping[str, object]) -> None:
+        """A new traffic filter: what `filters.NAME` of the TOML tree takes."""
+        _new(f"filters.{name}", name, self._filters)
+        self._filters[name] = _read(Reader.filter, values, f"filters.{name}")
+
+    def set_filter(
+        self, name: str, values: Mapping[str, object], reset: Collection[str] = ()
+    ) -> None:
+        """Change a filter's own settings; what `reset` names gets its default."""
+        where, entry = f"filters.{name}", self._filter(name)
+        own = self._changed(entry.attributes, values, reset, attributes.FILTER_ATTRIBUTES, where)
+        self._filters[name] = replace(entry, attributes=own)
+
+    def delete_filter(self, name: str) -> None:
+        """Delete a filter that is nobody's Filter."""
+        self._filter(name)
+        _unused(f"filters.{name}", self.tree.setters("filter", name))
+        del self._filters[name]
+
+    def add_rule(self, name: str, values: Mapping[str, object], place: int | None = None) -> None:
+        """A new rule of a filter: what its `rules` of the TOML tree take; last, or at `place`."""
+        rules = list(self._filter(name).rules)
+        at = len(rules) if place is None else self._place(name, place, len(rules) + 1)
+        rules.insert(at, _read(Reader.rule, values, f"filters.{name}.rules[{at + 1}]"))
+        self._set_rules(name, rules)
+
+    def set_rule(
+        self,
+        name: str,
+        rule: str,
+        values: Mapping[str, object],
+        reset: Collection[str] = (),
+    ) -> None:
+        """Change the rule of this name; what `reset` names gets its default."""
+        rules, at = self._rule(name, rule)
+        where, declared = f"filters.{name}.rules[{at + 1}]", attributes.RULE_ATTRIBUTES
+        rules[at] = self._changed(rules[at], values, reset, declared, where)
+        self._set_rules(name, rules)
+
+    def delete_rule(self, name: str, rule: str) -> None:
+        rules, at = self._rule(name, rule)
+        del rules[at]
+        self._set_rules(name, rules)
+
+    def move_rule(self, name: str, rule: str, to: int) -> None:
+        """Move a rule so that it stands at `to`, counted from 1."""
+        rules, at = self._rule(name, rule)
+        rules.insert(self._place(name, to, len(rules)), rules.pop(at))
+        self._set_rules(name, rules)
+
+    def _filter(self, name: str) -> FilterEntry:
+        return known(f"filters.{name}", name, self._filters)
+
+    def _rule(self, name: str, rule: str) -> tuple[list[Values], int]:
+        """A copy of a filter's rules, and where among them this one is."""
+        rules = list(self._filter(name).rules)
+        places = {str(own.get("name")): at for at, own in enumerate(rules)}
+        return rules, known(f"filters.{name}.rules.{rule}", rule, places)
+
+    def _place(self, name: str, place: int, last: int) -> int:
+        if not 1 <= place <= last:
+            problem = f"there is no place {place}"
+            raise ConfigurationError(Problem(f"filters.{name}.rules", problem, f"1 to {last}"))
+        return place - 1
+
+    def _set_rules(self, name: str, rules: Sequence[Values]) -> None:
+        self._filters[name] = replace(self._filters[name], rules=tuple(rules))
 
     def add_pool(self, values: Mapping[str, object]) -> None:
         """A new last pool: `first`, `last` and, if not the system's, `server_address`."""

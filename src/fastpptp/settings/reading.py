@@ -12,12 +12,21 @@ from fastpptp.events.catalogue import CLASSES
 from fastpptp.settings import attributes
 from fastpptp.settings.attributes import Attribute, Level
 from fastpptp.settings.kinds import NOTHING, Kind, Plain
-from fastpptp.settings.tree import Configuration, GroupEntry, PoolRange, UserEntry
+from fastpptp.settings.tree import (
+    Configuration,
+    FilterEntry,
+    GroupEntry,
+    PoolRange,
+    UserEntry,
+)
 
 T = TypeVar("T")
 
-TABLES = (*attributes.SECTIONS, "base_group", "groups", "users", "pools", "access_hours")
+TABLES = (
+    *attributes.SECTIONS, "base_group", "groups", "users", "pools", "access_hours", "filters",
+)  # fmt: skip
 CLASSES_TABLE = "classes"
+RULES_TABLE = "rules"
 
 
 def read_tree(raw: Mapping[str, Any]) -> Configuration:
@@ -68,6 +77,7 @@ class Reader:
             pools=self._pools(raw.get("pools", [])),
             hours=self._each(raw, "access_hours", self.hours),
             event_classes=self.event_classes(classes),
+            filters=self._each(raw, "filters", self.filter),
         )
 
     def values(
@@ -143,6 +153,28 @@ class Reader:
             else:
                 self.problems.append(Problem(where, "is not a table"))
         return found
+
+    def filter(self, raw: Mapping[str, Any], where: str) -> FilterEntry:
+        own = {name: value for name, value in raw.items() if name != RULES_TABLE}
+        rules = raw.get(RULES_TABLE, [])
+        if not isinstance(rules, list):
+            remedy = f"write [[{where}.{RULES_TABLE}]]"
+            self.problems.append(
+                Problem(f"{where}.{RULES_TABLE}", "is not an array of tables", remedy)
+            )
+            rules = []
+        return FilterEntry(
+            self.values(own, attributes.FILTER_ATTRIBUTES, where),
+            tuple(self.rule(e, f"{where}.{RULES_TABLE}[{n}]") for n, e in enumerate(rules, 1)),
+        )
+
+    def rule(self, raw: object, where: str) -> dict[str, Plain]:
+        if not isinstance(raw, dict):
+            self.problems.append(Problem(where, "is not a table"))
+            return {}
+        if "name" not in raw:
+            self.problems.append(Problem(f"{where}.name", "is missing", "name the rule"))
+        return self.values(raw, attributes.RULE_ATTRIBUTES, where)
 
     def _pools(self, raw: object) -> tuple[PoolRange, ...]:
         if not isinstance(raw, list):

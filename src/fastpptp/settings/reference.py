@@ -57,6 +57,19 @@ def _document() -> Iterator[str]:
         attributes.POOL,
     )
     yield from _hours()
+    yield from _part(
+        "Configuration | Policy Management | Traffic Management | Filters",
+        "`[filters.NAME]`; `fastpptp filter list`, `show`, `add`, `set`, `delete`. A group or user "
+        "has one as its Filter; what it counts, `show` shows.",
+        attributes.FILTER,
+    )
+    yield from _part(
+        "Configuration | Policy Management | Traffic Management | Rules",
+        "`[[filters.NAME.rules]]`, the first that concerns a packet decides; `fastpptp filter rule "
+        "add`, `set`, `move`, `delete`. A later fragment has no ports: a rule with ports forwards "
+        "it by its addresses, or leaves it to a rule that forwards, never to the default action.",
+        attributes.RULE,
+    )
     yield INHERITANCE
     for level in (Level.GROUP, Level.USER):
         yield from _part(

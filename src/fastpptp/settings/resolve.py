@@ -10,7 +10,9 @@ from typing import Any
 from fastpptp.dhcp.client import DhcpConfig
 from fastpptp.events.routing import Destination, EventPolicy
 from fastpptp.methods import AuthMethod
+from fastpptp.ports import PacketFilter
 from fastpptp.settings import attributes
+from fastpptp.settings.filters import packet_filter
 from fastpptp.settings.hours import BUILT_IN, AccessHours, read_hours
 from fastpptp.settings.inherit import (
     AUTHENTICATION,
@@ -82,7 +84,7 @@ class Effective:
     allow_alphabetic_only_passwords: bool
     idle_timeout: int
     maximum_connect_time: int
-    filter: str
+    filter: str | None
     dns: tuple[IPv4Address, ...]
     wins: tuple[IPv4Address, ...]
     sep_card_assignment: frozenset[int]
@@ -165,6 +167,9 @@ class PolicySnapshot:
         self.pools: tuple[PoolRange, ...] = tree.pools
         self.events = event_policy(tree)
         self.syslog_format: str = section(tree, "events")["syslog_format"]
+        self.filters: Mapping[str, PacketFilter] = {
+            name: packet_filter(entry) for name, entry in tree.filters.items()
+        }
         self._hours = {**BUILT_IN, **{n: read_hours(n, s) for n, s in tree.hours.items()}}
         self._inheritance = Inheritance(tree)
         self.base = effective(self._inheritance.base, self._hours)

@@ -59,6 +59,14 @@ class PoolRange:
 
 
 @dataclass(frozen=True, slots=True)
+class FilterEntry:
+    """A traffic filter: its own settings, and its rules in their order, each with a `name`."""
+
+    attributes: Values = field(default_factory=dict)
+    rules: tuple[Values, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Configuration:
     """All that the VPN 3000 keeps in its Configuration tree.
 
@@ -73,6 +81,7 @@ class Configuration:
     pools: tuple[PoolRange, ...] = ()
     hours: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     event_classes: Mapping[str, Values] = field(default_factory=dict)
+    filters: Mapping[str, FilterEntry] = field(default_factory=dict)
 
     def section(self, name: str) -> Values:
         return self.sections.get(name, {})

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fastpptp.settings.reading import CLASSES_TABLE
-from fastpptp.settings.tree import Configuration, GroupEntry, PoolRange, UserEntry
+from fastpptp.settings.reading import CLASSES_TABLE, RULES_TABLE
+from fastpptp.settings.tree import Configuration, FilterEntry, GroupEntry, PoolRange, UserEntry
 
 
 def write_tree(tree: Configuration) -> dict[str, Any]:
@@ -22,11 +22,17 @@ def write_tree(tree: Configuration) -> dict[str, Any]:
         "pools": [write_pool(pool) for pool in tree.pools],
         "events": events,
         "access_hours": {name: list(spans) for name, spans in tree.hours.items()},
+        "filters": {name: write_filter(entry) for name, entry in tree.filters.items()},
         "base_group": dict(tree.base),
         "groups": {name: write_group(group) for name, group in tree.groups.items()},
         "users": {name: write_user(user) for name, user in tree.users.items()},
     }
     return {name: table for name, table in raw.items() if table}
+
+
+def write_filter(entry: FilterEntry) -> dict[str, Any]:
+    rules = [dict(rule) for rule in entry.rules]
+    return {**entry.attributes, **({RULES_TABLE: rules} if rules else {})}
 
 
 def write_group(group: GroupEntry) -> dict[str, Any]:

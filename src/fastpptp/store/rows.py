@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import IPv4Address
 from typing import Any
 
@@ -11,7 +11,14 @@ from sqlalchemy import Column, Connection, Table, bindparam, delete, insert, sel
 from fastpptp.settings import attributes
 from fastpptp.settings.attributes import Attribute, Level
 from fastpptp.settings.kinds import Plain
-from fastpptp.settings.tree import Configuration, GroupEntry, PoolRange, UserEntry, Values
+from fastpptp.settings.tree import (
+    Configuration,
+    FilterEntry,
+    GroupEntry,
+    PoolRange,
+    UserEntry,
+    Values,
+)
 from fastpptp.store import schema
 from fastpptp.store.sealing import Sealer
 
@@ -31,6 +38,7 @@ def read_tree(connection: Connection, sealer: Sealer) -> Configuration:
             name: tuple(spans) for name, spans in connection.execute(select(schema.access_hours))
         },
         event_classes=_event_classes(connection),
+        filters=_filters(connection),
     )
 
 
@@ -53,6 +61,9 @@ def write_tree(
         _refill(connection, schema.access_hours, rows)
     if before.pools != after.pools:
         _refill(connection, schema.pools, [_pool_row(*item) for item in enumerate(after.pools, 1)])
+    if before.filters != after.filters:
+        _refill(connection, schema.filters, list(_filter_rows(after.filters)))
+        _refill(connection, schema.filter_rules, list(_rule_rows(after.filters)))
     _remove(connection, schema.users, before.users, after.users)
     _write_groups(connection, sealer, before.groups, after.groups)
     _write_users(connection, sealer, before.users, after.users)
@@ -88,6 +99,33 @@ def _event_classes(connection: Connection) -> dict[str, dict[str, Plain]]:
     declared = attributes.EVENT_CLASS_ATTRIBUTES
     query = select(*_named(schema.event_classes, ("name", *declared)))
     return {name: _own(declared, values) for name, *values in connection.execute(query)}
+
+
+def _filters(connection: Connection) -> dict[str, FilterEntry]:
+    declared = attributes.RULE_ATTRIBUTES
+    rules: dict[str, list[Values]] = {}
+    query = select(*_named(schema.filter_rules, ("filter", *declared)))
+    for name, *values in connection.execute(query.order_by(schema.filter_rules.c.position)):
+        rules.setdefault(name, []).append(_own(declared, values))
+    declared = attributes.FILTER_ATTRIBUTES
+    query = select(*_named(schema.filters, ("filter", *declared)))
+    return {
+        name: FilterEntry(_own(declared, values), tuple(rules.get(name, ())))
+        for name, *values in connection.execute(query.order_by(schema.filters.c.position))
+    }
+
+
+def _filter_rows(filters: Mapping[str, FilterEntry]) -> Iterator[dict[str, Any]]:
+    for position, (name, entry) in enumerate(filters.items(), 1):
+        own = _columns(attributes.FILTER_ATTRIBUTES, entry.attributes)
+        yield {"position": position, "filter": name, **own}
+
+
+def _rule_rows(filters: Mapping[str, FilterEntry]) -> Iterator[dict[str, Any]]:
+    for name, entry in filters.items():
+        for position, rule in enumerate(entry.rules, 1):
+            own = _columns(attributes.RULE_ATTRIBUTES, rule)
+            yield {"filter": name, "position": position, **own}
 
 
 def _groups(connection: Connection, sealer: Sealer) -> dict[str, GroupEntry]:

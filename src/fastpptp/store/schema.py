@@ -36,7 +36,7 @@ from fastpptp.settings import attributes
 from fastpptp.settings.attributes import Attribute, Level
 
 # The newest migration (migrations/versions); a test holds it against the scripts.
-HEAD = "0003"
+HEAD = "0004"
 
 metadata = MetaData()
 
@@ -117,6 +117,22 @@ pools = Table(
     Column("first", String(15), nullable=False),
     Column("last", String(15), nullable=False),
     Column("server_address", String(15)),
+)
+
+filters = Table(
+    "filters",
+    metadata,
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("filter", String(48), nullable=False, unique=True),
+    *columns(attributes.FILTER_ATTRIBUTES),
+)
+
+filter_rules = Table(
+    "filter_rules",
+    metadata,
+    Column("filter", String(48), primary_key=True),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    *columns(attributes.RULE_ATTRIBUTES),
 )
 
 # One row.

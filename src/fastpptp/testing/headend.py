@@ -34,6 +34,7 @@ from fastpptp.effects import (
     OwnLcp,
     Release,
     SendControl,
+    SetFilters,
     SetPolicy,
 )
 from fastpptp.events.catalogue import Occurrence
@@ -123,6 +124,7 @@ class MemoryHeadend:
         self.manager = manager
         self.answers = answers
         self.dataplane = FakeDataplane(self._transmit)
+        self.dataplane.set_filters(manager.policy.filters)
         self.events: list[Occurrence] = []
         self.effects: list[Effect] = []
         self.clients: dict[int, Dialled] = {}
@@ -182,6 +184,7 @@ class MemoryHeadend:
             OpenCall: "_open_call",
             CloseCall: "_close_call",
             SetPolicy: "_set_policy",
+            SetFilters: "_set_filters",
             ArmKeys: "_arm_keys",
             DropKeys: "_drop_keys",
             Gate: "_gate",
@@ -215,6 +218,9 @@ class MemoryHeadend:
 
     def _set_policy(self, effect: SetPolicy) -> None:
         self.dataplane.set_policy(effect.handle, effect.policy)
+
+    def _set_filters(self, effect: SetFilters) -> None:
+        self.dataplane.set_filters(effect.filters)
 
     def _arm_keys(self, effect: ArmKeys) -> None:
         self.dataplane.set_keys(

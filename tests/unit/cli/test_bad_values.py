@@ -36,6 +36,11 @@ REFUSED = [
     ("hours show shop", "access_hours.shop: does not exist\n"),
     ("hours set shop Mon", "access_hours.shop: does not exist\n"),
     ("hours delete Never", "access_hours.Never: does not exist\n"),
+    ("user set pptpuser --filter web",
+     "users.pptpuser.filter: there is no filter 'web' (allowed: none)\n"),
+    ("filter show web", "filters.web: does not exist\n"),
+    ("filter rule add web x", "filters.web: does not exist\n"),
+    ("filter add None", "filters.None: would be no filter (choose another name)\n"),
     ("event-class delete PPTP", "events.classes.PPTP: does not exist\n"),
     ("pool delete 2", "pools[2]: there is no such pool (1 to 1)\n"),
     ("pool move 1 up", "pools[0]: there is no such pool (1 to 1)\n"),
@@ -155,8 +160,8 @@ NAMES = {"event-class": ("PPTP",), "group": ("pptpgroup",), "user": ("pptpuser",
 def test_every_option_refuses_nonsense(
     empty: Installation, noun: str, attribute: Attribute
 ) -> None:
-    """Text of any kind is taken by Access Hours alone, whose empty text is none."""
-    nonsense = "" if attribute.name == "access_hours" else "-nonsense-"
+    """Text of any kind is taken where a name is wanted, and an empty text is none."""
+    nonsense = "" if attribute.name in ("access_hours", "filter") else "-nonsense-"
     with pytest.raises(ValueError) as caught:
         attribute.kind.parse(nonsense)
     words = (noun, "set", *NAMES.get(noun, ()), f"{attribute.option}={nonsense}")

@@ -5,8 +5,8 @@ The cases are found by iterating the declarations: an attribute without a proof 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from ipaddress import IPv4Address, IPv4Network, IPv6Network
 from pathlib import Path
@@ -18,13 +18,19 @@ import pytest
 from fastpptp.addresses.dhcp import Asking
 from fastpptp.errors import ConfigurationError
 from fastpptp.manager import SessionManager
-from fastpptp.ports import CallEvent
+from fastpptp.ports import CallEvent, PacketFilter
 from fastpptp.ppp.events import IpUp, LinkEnded
 from fastpptp.settings import attributes
 from fastpptp.settings.attributes import Level
 from fastpptp.settings.check import check
 from fastpptp.settings.resolve import PolicySnapshot
-from fastpptp.settings.tree import Configuration, GroupEntry, UserEntry, Values
+from fastpptp.settings.tree import (
+    Configuration,
+    FilterEntry,
+    GroupEntry,
+    UserEntry,
+    Values,
+)
 from fastpptp.testing import LocalAnswers, ScriptedClient
 from fastpptp.testing.answers import MONDAY_NOON
 from fastpptp.testing.headend import CALM, MemoryHeadend, Weather
@@ -33,6 +39,7 @@ from tests.unit.manager.world import OPEN_BOXES, PEER, POOL, WORDS, client
 TESTS = Path(__file__).parents[2]
 OTHER = IPv4Address("171.69.89.130")
 SUNDAY = datetime(2024, 1, 7, 12, 0)
+NO_FILTERS: Mapping[str, FilterEntry] = {}
 ALL_METHODS = list(WORDS.values())
 MSCHAP = ["MSCHAPv1", "MSCHAPv2"]
 
@@ -53,6 +60,7 @@ class Site:
         user: UserEntry | None = None,
         wall: datetime = MONDAY_NOON,
         gre: Weather = CALM,
+        filters: Mapping[str, FilterEntry] = NO_FILTERS,
         **sections: Values,
     ) -> MemoryHeadend:
         """A headend with this value there, the attributes of `base` in the base group."""
@@ -75,6 +83,7 @@ class Site:
                 )
             },
             pools=(POOL,),
+            filters=filters,
         )  # fmt: skip
         policy = PolicySnapshot(tree)
         manager = SessionManager(policy, rng=Random(1).randbytes)
@@ -421,8 +430,21 @@ def pptp_compression(site: Site) -> None:
 
 @proves("group.filter")
 def traffic_filter(site: Site) -> None:
-    with pytest.raises(ValueError, match="there are no"):
-        attributes.LEVELS[site.level or Level.BASE][site.name].kind.parse("anything")
+    """The dataplane's tests show what a filter lets pass; here it is the call's, and follows."""
+    memory = site.headend("web", filters={"web": FilterEntry()})
+    dial(memory)
+    assert call(memory).policy.filter == "web"
+    assert memory.dataplane.filters == {"web": PacketFilter()}
+    same = memory.manager.policy.tree
+    forward = FilterEntry({"default_action": "Forward"})
+    memory.carry_out(
+        memory.manager.update(PolicySnapshot(replace(same, filters={"web": forward})), 9)
+    )
+    assert memory.dataplane.filters == {"web": PacketFilter(forward=True)}
+    without = Configuration(base={}, groups={"pptpgroup": GroupEntry()}, users={
+        "pptpuser": UserEntry("cisco123", "pptpgroup")}, pools=(POOL,))  # fmt: skip
+    memory.carry_out(memory.manager.update(PolicySnapshot(without), 9))
+    assert call(memory).policy.filter is None
 
 
 @proves("group.sep_card_assignment")

@@ -12,13 +12,20 @@ from fastpptp.events.catalogue import CLASSES
 from fastpptp.settings import attributes
 from fastpptp.settings.attributes import Attribute, Level
 from fastpptp.settings.kinds import Plain
-from fastpptp.settings.tree import Configuration, GroupEntry, PoolRange, UserEntry
+from fastpptp.settings.tree import (
+    Configuration,
+    FilterEntry,
+    GroupEntry,
+    PoolRange,
+    UserEntry,
+)
 
 # One of them or another is taken by every kind.
 CANDIDATES: tuple[Any, ...] = (
     True, False, 0, 1, 3, 10, 100, 600, 5000, "none", "1-5", "1-13", "10.9.8.7", "10.9.0.0/16",
     "2001:db8::/48", "auto", "on", "off", "Original", "Cisco IOS Compatible", "Never", "MPPC", [],
     ["PAP"], ["CHAP", "MSCHAPv2"], ["Required", "40-bit", "128-bit"], ["PPTP"], ["2", "3"],
+    "Inbound", "Forward and Log", "Established", "TCP",
 )  # fmt: skip
 NAMES = st.text(min_size=1, max_size=12).filter(lambda s: s.isprintable() and s == s.strip())
 # Marked, so that it is not by chance a part of something else that is told.
@@ -67,6 +74,14 @@ USERS = st.builds(
     st.none() | ADDRESSES,
     own(Level.USER),
 )
+RULES = some_of(attributes.RULE_ATTRIBUTES).flatmap(
+    lambda own: NAMES.map(lambda name: {**own, "name": name})
+)
+FILTERS = st.builds(
+    FilterEntry,
+    some_of(attributes.FILTER_ATTRIBUTES),
+    st.lists(RULES, max_size=3).map(tuple),
+)
 # Of the right form; what fits together is another question.
 TREES = st.builds(
     Configuration,
@@ -76,6 +91,7 @@ TREES = st.builds(
     users=st.dictionaries(NAMES, USERS, max_size=2),
     pools=st.lists(POOLS, max_size=2).map(tuple),
     hours=st.dictionaries(NAMES, SPANS, max_size=2),
+    filters=st.dictionaries(NAMES, FILTERS, max_size=2),
     event_classes=st.dictionaries(
         st.sampled_from(CLASSES), some_of(attributes.EVENT_CLASS_ATTRIBUTES), max_size=2
     ),

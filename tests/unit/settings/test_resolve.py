@@ -44,7 +44,7 @@ def test_general_defaults_are_the_products() -> None:
     assert base.access_hours.name == "No Restrictions"
     assert (base.simultaneous_logins, base.minimum_password_length) == (3, 8)
     assert (base.allow_alphabetic_only_passwords, base.idle_timeout) == (True, 30)
-    assert (base.maximum_connect_time, base.filter, base.dns, base.wins) == (0, "none", (), ())
+    assert (base.maximum_connect_time, base.filter, base.dns, base.wins) == (0, None, (), ())
     assert base.sep_card_assignment == {1, 2, 3, 4}
     assert base.tunneling_protocols == {"PPTP", "L2TP", "IPSec"}
     assert (base.strip_realm, base.dhcp_network_scope, base.use_client_address) == (
