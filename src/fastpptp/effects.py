@@ -43,6 +43,14 @@ class CloseCall:
 
 
 @dataclass(frozen=True, slots=True)
+class MoveCall:
+    """Have another worker of the dataplane (from 0) carry a call."""
+
+    handle: int
+    worker: int
+
+
+@dataclass(frozen=True, slots=True)
 class SetPolicy:
     handle: int
     policy: CallPolicy
@@ -152,6 +160,7 @@ Effect: TypeAlias = (
     | CloseControl
     | OpenCall
     | CloseCall
+    | MoveCall
     | SetPolicy
     | SetFilters
     | ArmKeys

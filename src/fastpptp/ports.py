@@ -143,6 +143,20 @@ class Dataplane(Protocol):
 
     def close_call(self, handle: int) -> None: ...
 
+    @property
+    def workers(self) -> int:
+        """How many workers share the calls; a call begins with worker Call-ID modulo workers."""
+        ...
+
+    @property
+    def movable(self) -> bool:
+        """Whether move_call does anything."""
+        ...
+
+    def move_call(self, handle: int, worker: int) -> None:
+        """Have another worker (from 0) carry a call, with all that is in it and on its way."""
+        ...
+
     def set_policy(self, handle: int, policy: CallPolicy) -> None: ...
 
     def set_filters(self, filters: Mapping[str, PacketFilter]) -> None:

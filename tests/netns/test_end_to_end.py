@@ -113,6 +113,27 @@ def test_a_tunnel_that_stays(site: Site) -> None:
     site.headend.wait_for_sessions(0)
 
 
+def test_sessions_run_on_the_workers_of_their_group(hosts: Hosts, tmp_path: Path) -> None:
+    server, client = hosts.add("server"), hosts.add("client")
+    hosts.join(server, f"{SERVER}/24", client, "192.0.2.2/24")
+    with Headend(server, tmp_path / "state", SERVER, workers=2) as headend:
+        headend.configure(["MSCHAPv2"], MPPE_128)
+        site = Site(headend, client)
+        for card in ("1", "2"):
+            headend.cli("base-group", "set", "--sep-card-assignment", card)
+            for _ in range(4):
+                process = client.start(*site.command("--stateful", "--tun", "tun9"))
+                wait_until_up(process)
+                (row,) = headend.sessions()
+                client.run("ping", "-c", "5", "-i", "0.01", "-s", "1000", INNER)
+                detail = headend.json("session", str(row["id"]))
+                assert detail["worker"] == int(card)
+                assert detail["counters"]["mppe_resets_sent"] == 0
+                process.send_signal(signal.SIGINT)
+                assert process.wait(10) == 0
+                headend.wait_for_sessions(0)
+
+
 def test_the_administrator_ends_it(site: Site) -> None:
     process = site.client.start(*site.command())
     wait_until_up(process)

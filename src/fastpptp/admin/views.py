@@ -74,6 +74,7 @@ def session_detail(view: SessionView, row: Row, now: float, wall: datetime) -> d
         "connection": view.connection,
         "filter": view.filter,
         "handle": view.handle,
+        "worker": view.worker,
         "local_delay": view.local_delay,
         "peer_delay": view.peer_delay,
         "flow": FLOW[row["flow"]],

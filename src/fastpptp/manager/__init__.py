@@ -4,5 +4,14 @@ from fastpptp.manager.accounting import CallCounters, Departure, Statistics
 from fastpptp.manager.admission import Limits
 from fastpptp.manager.core import SessionManager
 from fastpptp.manager.headend import HeadendSession
+from fastpptp.manager.workers import Workers
 
-__all__ = ["CallCounters", "Departure", "HeadendSession", "Limits", "SessionManager", "Statistics"]
+__all__ = [
+    "CallCounters",
+    "Departure",
+    "HeadendSession",
+    "Limits",
+    "SessionManager",
+    "Statistics",
+    "Workers",
+]

@@ -28,6 +28,7 @@ from fastpptp.manager.filterlog import filter_fields
 from fastpptp.manager.headend import TOKEN_BITS, HeadendSession
 from fastpptp.manager.translate import call_spec, control_config, first_policy, link_config
 from fastpptp.manager.tunnel import Tunnel, complaint, disconnect_result, start_result
+from fastpptp.manager.workers import Workers
 from fastpptp.ports import CallEvent, FilterLog
 from fastpptp.ppp.auth.types import Accept
 from fastpptp.pptp import (
@@ -93,6 +94,7 @@ class SessionManager:
         rng: Callable[[int], bytes],
         host_name: str = "fastpptp",
         limits: Limits | None = None,
+        workers: Workers | None = None,
     ) -> None:
         self._rng = rng
         self._host_name = host_name
@@ -108,6 +110,7 @@ class SessionManager:
         self._admission = Admission(limits or Limits())
         self._ended: deque[Departure] = deque(maxlen=ENDED_KEPT)
         self._messages = MessageCounts()
+        self._workers = workers or Workers()
         self._statistics = Statistics()
         self._last_session = 0
         self._stopping = False
@@ -418,6 +421,7 @@ class SessionManager:
             rng=self._rng,
             now=now,
             client_type=tunnel.info.vendor_name if tunnel.info else "",
+            workers=self._workers,
         )
         tunnel.sessions[handle & 0xFFFF] = session
         self._sessions[session.id] = self._handles[handle] = session
@@ -513,6 +517,7 @@ class SessionManager:
         return effects
 
     def _forget(self, session: HeadendSession) -> None:
+        self._workers.end(session.worker)
         del self._sessions[session.id]
         del self._handles[session.handle]
         del self._tunnels[session.connection].sessions[session.handle & 0xFFFF]

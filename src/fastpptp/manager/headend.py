@@ -17,12 +17,14 @@ from fastpptp.effects import (
     Emit,
     Lease,
     Logout,
+    MoveCall,
     Release,
 )
 from fastpptp.errors import LocalProtocolError
 from fastpptp.events.catalogue import Occurrence, occur
 from fastpptp.manager.accounting import Departure
 from fastpptp.manager.translate import address_answer, destinations, mppe_policy, user_policy
+from fastpptp.manager.workers import Workers
 from fastpptp.ports import CallPolicy
 from fastpptp.ppp.auth.types import Accept, AuthMethod, AuthResult, Reject
 from fastpptp.ppp.config import LinkConfig
@@ -88,6 +90,7 @@ class HeadendSession(Session):
         "_last_ip",
         "_pending",
         "_void",
+        "_workers",
         "account",
         "client_type",
         "connection",
@@ -100,6 +103,7 @@ class HeadendSession(Session):
         "local",
         "login_at",
         "peer",
+        "worker",
     )
 
     _HANDLERS: ClassVar[Mapping[type, str]] = MappingProxyType(
@@ -130,6 +134,7 @@ class HeadendSession(Session):
         identity: Identity | None = None,
         grant: AddressGrant | None = None,
         client_type: str = "",
+        workers: Workers | None = None,
     ) -> None:
         super().__init__(session_id, handle, call, link_config, policy, rng=rng, now=now)
         self.connection = connection
@@ -140,6 +145,8 @@ class HeadendSession(Session):
         self.identity = identity
         self.grant = grant
         self.client_type = client_type
+        self._workers = workers or Workers()
+        self.worker = self._workers.begin(handle & 0xFFFF)
         self.group: str | None = None
         self.login_at: float | None = None
         # Who logged in first; a renegotiated link may not become somebody else.
@@ -264,6 +271,7 @@ class HeadendSession(Session):
             peer_delay=self.call.peer_processing_delay,
             connection=self.connection,
             filter=self.policy.filter,
+            worker=self.worker + 1,
         )
 
     # Snapshots.
@@ -276,6 +284,7 @@ class HeadendSession(Session):
             **super().snapshot(),
             "account": self.account,
             "client_type": self.client_type,
+            "worker": self.worker,
             "logged_in": self.identity is not None,
             "group": self.group,
             "login_at": self.login_at,
@@ -296,6 +305,7 @@ class HeadendSession(Session):
         self._last_ip, self._last_encryption = self.ip, self.encryption
         self.account = snapshot["account"]
         self.client_type = snapshot["client_type"]
+        self.worker = self._workers.assign(self.worker, {snapshot["worker"] + 1})
         self.group = snapshot["group"]
         self.login_at = snapshot["login_at"]
         self.gre_seen = snapshot["gre_seen"]
@@ -324,7 +334,15 @@ class HeadendSession(Session):
         self.effective = identity.effective
         self.link.set_mppe_policy(mppe_policy(identity.effective))
         self.policy = user_policy(self.policy, identity.effective)
-        return self._tell_policy()
+        return [*self._place(), *self._tell_policy()]
+
+    def _place(self) -> list[Effect]:
+        """Have the call carried by a worker that SEP Card Assignment allows."""
+        worker = self._workers.assign(self.worker, self.effective.sep_card_assignment)
+        if worker == self.worker:
+            return []
+        self.worker = worker
+        return [MoveCall(self.handle, worker)]
 
     def _complete_address(
         self, link_token: int, grant: AddressGrant | None, now: float
@@ -357,7 +375,7 @@ class HeadendSession(Session):
     def _address_request(self, event: AddressRequest) -> list[Effect]:
         token = self._open_token(event.token, "address")
         claimant = self.identity or Anonymous(self.effective)
-        return [Lease(token, self.id, claimant, event.requested, self.peer)]
+        return [*self._place(), Lease(token, self.id, claimant, event.requested, self.peer)]
 
     def _token_void(self, event: TokenVoid) -> list[Effect]:
         token = self.id << TOKEN_BITS | event.token

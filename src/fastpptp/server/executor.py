@@ -28,6 +28,7 @@ from fastpptp.effects import (
     Inject,
     Lease,
     Logout,
+    MoveCall,
     OpenCall,
     OwnLcp,
     Release,
@@ -95,6 +96,7 @@ class Executor:
             CloseControl: "_close_control",
             OpenCall: "_open_call",
             CloseCall: "_close_call",
+            MoveCall: "_move_call",
             SetPolicy: "_set_policy",
             SetFilters: "_set_filters",
             ArmKeys: "_arm_keys",
@@ -157,6 +159,9 @@ class Executor:
 
     def _close_call(self, effect: CloseCall, now: float) -> None:
         self._dataplane.close_call(effect.handle)
+
+    def _move_call(self, effect: MoveCall, now: float) -> None:
+        self._dataplane.move_call(effect.handle, effect.worker)
 
     def _set_policy(self, effect: SetPolicy, now: float) -> None:
         self._dataplane.set_policy(effect.handle, effect.policy)

@@ -104,6 +104,7 @@ class Machine:
             stack, bootstrap.outer, outer, self.tun, refused=self._xdp_refused
         )
         stack.callback(self.dataplane.close)
+        self._see_whether_calls_move()
         self.dataplane.start()
 
     def _guard(self, stack: ExitStack) -> OwnTable:
@@ -125,6 +126,13 @@ class Machine:
             self._record(refusal)
         else:
             self.notices.append(refusal)
+
+    def _see_whether_calls_move(self) -> None:
+        if self.dataplane.workers > 1 and not self.dataplane.movable:
+            problem = "without CAP_BPF sessions stay with the worker that their Call ID gives them"
+            self.notices.append(
+                occur("SYSTEM", 122, feature="SEP Card Assignment", problem=problem)
+            )
 
     def _thread(self, stack: ExitStack) -> DeviceThread:
         thread = DeviceThread(self.tun.name, self._change_failed)

@@ -22,7 +22,7 @@ from fastpptp.effects import Effect
 from fastpptp.errors import FastpptpError
 from fastpptp.events.catalogue import occur
 from fastpptp.events.log import EventLog
-from fastpptp.manager import CallCounters, SessionManager, Statistics
+from fastpptp.manager import CallCounters, SessionManager, Statistics, Workers
 from fastpptp.ports import CallEvent, Dataplane, FilterLog
 from fastpptp.server.answers import LocalAnswers
 from fastpptp.server.control import ControlProtocol, factory
@@ -86,7 +86,8 @@ class Headend:
         self._servers: list[asyncio.Server] = []
         self._timer: asyncio.TimerHandle | None = None
         self._idle: asyncio.Event | None = None
-        self.manager = SessionManager(policy, rng=os.urandom)
+        workers = Workers(dataplane.workers, movable=dataplane.movable)
+        self.manager = SessionManager(policy, rng=os.urandom, workers=workers)
         self.events = EventSink(EventLog(policy.events))
         self._change_password = change_password
         self._tasks: set[asyncio.Task[None]] = set()

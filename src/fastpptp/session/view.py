@@ -43,8 +43,8 @@ class SessionView:
     `user` is the name as the peer sent it, `account` the user that logged in by it, None before.
     `assigned_by` is the method that found the address, `networks` are behind the peer,
     `client_type` is what the peer calls its maker. Windows are in packets, delays (PPD) in 1/10 s,
-    times in monotonic seconds, None while there is no login. The counters are in the dataplane's
-    stats, in the row of `local_call_id`, while `handle` lives.
+    times in monotonic seconds, None while there is no login. `worker` counts from 1. The counters
+    are in the dataplane's stats, in the row of `local_call_id`, while `handle` lives.
     """
 
     id: int
@@ -74,3 +74,4 @@ class SessionView:
     peer_delay: int
     connection: int
     filter: str | None
+    worker: int

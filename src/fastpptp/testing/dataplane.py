@@ -41,6 +41,7 @@ class FakeCall:
 
     handle: int
     spec: CallSpec
+    worker: int = 0
     policy: CallPolicy = field(default_factory=CallPolicy)
     keys: dict[Direction, tuple[bytes, int, bool]] = field(default_factory=dict)
     gates: set[int] = field(default_factory=set)
@@ -63,7 +64,8 @@ class FakeDataplane:
     lets close_call finish with `finish_closing` (at once when `instant_close`). A command that
     breaks the contract raises LocalProtocolError: a handle that is not open, a Call-ID opened
     twice or too soon, a generation used twice in a row, a gate before its address or before the
-    keys that the policy requires, an echo owner without an LCP magic number, a filter not set.
+    keys that the policy requires, an echo owner without an LCP magic number, a filter not
+    set, a move to a worker that is not there or of a call whose gate is open.
     """
 
     def __init__(
@@ -71,7 +73,9 @@ class FakeDataplane:
         transmit: Callable[[int, bytes], None] | None = None,
         *,
         instant_close: bool = True,
+        workers: int = 1,
     ) -> None:
+        self.workers = workers
         self.calls: dict[int, FakeCall] = {}
         self.commands: list[tuple[Any, ...]] = []
         self.closing: dict[int, FakeCall] = {}
@@ -108,7 +112,7 @@ class FakeDataplane:
         self._demand(self._generations.get(call_id) != generation, "generation used twice in a row")
         self._generations[call_id] = generation
         self._stats[call_id] = np.zeros((), STATS)
-        self.calls[handle] = FakeCall(handle, spec)
+        self.calls[handle] = FakeCall(handle, spec, call_id % self.workers)
 
     def close_call(self, handle: int) -> None:
         self.commands.append(("close_call", handle))
@@ -118,6 +122,16 @@ class FakeDataplane:
         self._punts = deque(punt for punt in self._punts if punt[0] != handle)
         if self._instant_close:
             self.finish_closing(handle)
+
+    @property
+    def movable(self) -> bool:
+        return self.workers > 1
+
+    def move_call(self, handle: int, worker: int) -> None:
+        self.commands.append(("move_call", handle, worker))
+        self._demand(0 <= worker < self.workers, f"there is no worker {worker}")
+        self._demand(not self._call(handle).gates, "a call moves before its gate opens")
+        self._call(handle).worker = worker
 
     def set_filters(self, filters: Mapping[str, PacketFilter]) -> None:
         self.commands.append(("set_filters", dict(filters)))

@@ -30,6 +30,7 @@ from fastpptp.effects import (
     Inject,
     Lease,
     Logout,
+    MoveCall,
     OpenCall,
     OwnLcp,
     Release,
@@ -119,11 +120,12 @@ class MemoryHeadend:
         seed: int = 0,
         gre: Weather = CALM,
         answering: Weather = CALM,
+        workers: int = 1,
     ) -> None:
         self.clock = clock or ManualClock()
         self.manager = manager
         self.answers = answers
-        self.dataplane = FakeDataplane(self._transmit)
+        self.dataplane = FakeDataplane(self._transmit, workers=workers)
         self.dataplane.set_filters(manager.policy.filters)
         self.events: list[Occurrence] = []
         self.effects: list[Effect] = []
@@ -183,6 +185,7 @@ class MemoryHeadend:
             CloseControl: "_close_control",
             OpenCall: "_open_call",
             CloseCall: "_close_call",
+            MoveCall: "_move_call",
             SetPolicy: "_set_policy",
             SetFilters: "_set_filters",
             ArmKeys: "_arm_keys",
@@ -215,6 +218,9 @@ class MemoryHeadend:
 
     def _close_call(self, effect: CloseCall) -> None:
         self.dataplane.close_call(effect.handle)
+
+    def _move_call(self, effect: MoveCall) -> None:
+        self.dataplane.move_call(effect.handle, effect.worker)
 
     def _set_policy(self, effect: SetPolicy) -> None:
         self.dataplane.set_policy(effect.handle, effect.policy)

@@ -8,7 +8,7 @@ from ipaddress import IPv4Address
 from random import Random
 from typing import Any
 
-from fastpptp.manager import Limits, SessionManager
+from fastpptp.manager import Limits, SessionManager, Workers
 from fastpptp.ppp.auth.types import AuthMethod
 from fastpptp.ppp.config import LinkConfig, LinkRole, MppePolicy
 from fastpptp.settings.resolve import PolicySnapshot
@@ -63,10 +63,23 @@ def world(
     gre: Weather = CALM,
     answering: Weather = CALM,
     limits: Limits | None = None,
+    workers: int = 1,
 ) -> MemoryHeadend:
     snapshot = snapshot or policy()
-    manager = SessionManager(snapshot, rng=Random(seed).randbytes, limits=limits)
-    return MemoryHeadend(manager, LocalAnswers(snapshot), seed=seed, gre=gre, answering=answering)
+    manager = SessionManager(
+        snapshot,
+        rng=Random(seed).randbytes,
+        limits=limits,
+        workers=Workers(workers, movable=workers > 1),
+    )
+    return MemoryHeadend(
+        manager,
+        LocalAnswers(snapshot),
+        seed=seed,
+        gre=gre,
+        answering=answering,
+        workers=workers,
+    )
 
 
 def client(

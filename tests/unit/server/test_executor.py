@@ -77,6 +77,7 @@ def test_the_dataplane_gets_its_commands_in_order() -> None:
     world.executor.run(
         [
             e.OpenCall(HANDLE, SPEC),
+            e.MoveCall(HANDLE, 0),
             e.SetPolicy(HANDLE, policy),
             e.ArmKeys(HANDLE, 0, key, 128, True),
             e.Gate(HANDLE, 4, True),
@@ -89,8 +90,8 @@ def test_the_dataplane_gets_its_commands_in_order() -> None:
     )
     assert world.said == []
     assert [command[0] for command in world.dataplane.commands] == [
-        "open_call", "set_policy", "set_keys", "open_gate", "inject", "close_gate", "clear_keys",
-        "close_call",
+        "open_call", "move_call", "set_policy", "set_keys", "open_gate", "inject", "close_gate",
+        "clear_keys", "close_call",
     ]  # fmt: skip
 
 

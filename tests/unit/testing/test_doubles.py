@@ -32,6 +32,20 @@ def test_it_is_a_dataplane() -> None:
     assert dataplane.stats.dtype == STATS_DTYPE
 
 
+def test_a_call_moves_to_a_worker_that_is_there_before_its_gate_opens() -> None:
+    dataplane = FakeDataplane(workers=2)
+    dataplane.open_call(HANDLE, SPEC)
+    assert dataplane.calls[HANDLE].worker == 0
+    dataplane.move_call(HANDLE, 1)
+    assert dataplane.calls[HANDLE].worker == 1
+    with pytest.raises(LocalProtocolError, match="no worker 2"):
+        dataplane.move_call(HANDLE, 2)
+    dataplane.set_policy(HANDLE, OPEN)
+    dataplane.open_gate(HANDLE, 4)
+    with pytest.raises(LocalProtocolError, match="before its gate"):
+        dataplane.move_call(HANDLE, 0)
+
+
 class TestClock:
     def test_it_moves_only_when_told(self) -> None:
         clock = ManualClock(5.0)
