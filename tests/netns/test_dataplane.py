@@ -399,6 +399,29 @@ def test_the_outer_packet_may_be_fragmented(hosts: Hosts) -> None:
         assert " 0% packet loss" in result.stdout
 
 
+@pytest.mark.parametrize(
+    ("outer", "inner"), [("9000", 9000), ("1501", 1397), ("1111", 901), ("577", 1395)]
+)
+def test_jumbo_and_odd_mtus(hosts: Hosts, outer: str, inner: int) -> None:
+    """Whatever the links carry, every size of packet gets through, whole or in pieces."""
+    with tunnel(hosts, "stateless", mtu=inner) as (headend, client):
+        for end, device in ((headend, "v1l"), (client, "v1r")):
+            if device not in end.host.run("ip", "link").stdout:
+                device = "v1r" if device == "v1l" else "v1l"
+            end.host.link(device, "mtu", outer)
+        for size in ("0", "1", str(inner - 29), str(inner - 28), "1369", "8000"):
+            done = client.host.run(
+                "ping", "-c2", "-i0.01", "-Mdont", "-s", size, str(INNER_HEADEND)
+            )
+            assert " 0% packet loss" in done.stdout, size
+        if inner > 1396:
+            loud = client.host.run("ping", "-c1", "-Mdo", "-s", str(inner - 28),
+                                   str(INNER_HEADEND), check=False)  # fmt: skip
+            assert "mtu = 1396" in loud.stdout or "mtu=1396" in loud.stdout
+        transfer(client.host, headend.host, INNER_HEADEND, 4 << 20)
+        transfer(headend.host, client.host, INNER_CLIENT, 4 << 20)
+
+
 def test_too_big_for_the_call(hosts: Hosts) -> None:
     """A TUN with a larger MTU: DF is answered, the rest is fragmented."""
     with tunnel(hosts, "stateless", mtu=1500) as (_, client):

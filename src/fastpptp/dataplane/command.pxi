@@ -164,8 +164,8 @@ cdef void open_call(worker *w, uint32_t handle, open_body *body) noexcept nogil:
     call.check_source = 1
     call.flush_changes_key = 1
     call.heard = w.now
-    call.punt_refilled = w.now
-    call.punt_tokens = PUNT_BURST
+    call.punts.refilled = w.now
+    call.punts.tokens = PUNT_BURST
 
 
 cdef void close_call(worker *w, call_state *call) noexcept nogil:

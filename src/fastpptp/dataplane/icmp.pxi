@@ -19,22 +19,12 @@ cdef void too_big(
         fragment(w, call, ip, length)
     else:
         refuse(w, call, INNER_TOO_BIG)
-        if icmp_allowed(w):
+        if budget_take(&w.icmp, w.now, ICMP_BURST):
             if ip[0] >> 4 == 4:
                 fragmentation_needed(w, call, ip)
             else:
                 packet_too_big(w, call, ip, length)
     frame_give(w, frame)
-
-
-cdef bint icmp_allowed(worker *w) noexcept nogil:
-    if w.now - w.icmp_refilled >= 1000:
-        w.icmp_refilled = w.now
-        w.icmp_tokens = ICMP_BURST
-    if w.icmp_tokens == 0:
-        return False
-    w.icmp_tokens -= 1
-    return True
 
 
 cdef void fragmentation_needed(worker *w, call_state *call, const uint8_t *packet) noexcept nogil:

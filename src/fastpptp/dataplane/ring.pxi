@@ -32,6 +32,10 @@ cdef inline bint ring_waits(ring *self) noexcept nogil:
     return load64(&self.written, __ATOMIC_ACQUIRE) != load64(&self.taken, __ATOMIC_ACQUIRE)
 
 
+cdef inline uint64_t ring_used(ring *self) noexcept nogil:
+    return load64(&self.written, __ATOMIC_ACQUIRE) - load64(&self.taken, __ATOMIC_ACQUIRE)
+
+
 cdef record *ring_reserve(ring *self, uint32_t body, uint64_t *end) noexcept nogil:
     """Room for a record that ring_publish(self, end) makes visible, or NULL when the ring is full."""
     cdef uint64_t span = record_span(sizeof(record) + body)
@@ -127,13 +131,28 @@ cdef void punt(
 
 cdef enum:
     PUNT_BURST = 64              # control frames of one call, and as many again each second
+    SOURCE_BURST = 256           # the same of one peer address, while Python is behind
+    SOURCES = 1024               # of which budgets are kept; addresses that collide share one
+
+
+cdef inline bint budget_take(budget *self, uint64_t now, uint32_t burst) noexcept nogil:
+    if now - self.refilled >= 1000:
+        self.refilled = now
+        self.tokens = burst
+    if self.tokens == 0:
+        return False
+    self.tokens -= 1
+    return True
 
 
 cdef inline bint punt_allowed(worker *w, call_state *call) noexcept nogil:
-    if w.now - call.punt_refilled >= 1000:
-        call.punt_refilled = w.now
-        call.punt_tokens = PUNT_BURST
-    if call.punt_tokens == 0:
+    """A call's own budget; and once the ring fills, no source may have it for itself."""
+    if not budget_take(&call.punts, w.now, PUNT_BURST):
         return False
-    call.punt_tokens -= 1
-    return True
+    if ring_used(&w.punts) < PUNT_RING // 4:
+        return True
+    return budget_take(&w.sources[source_slot(call.peer_address)], w.now, SOURCE_BURST)
+
+
+cdef inline uint32_t source_slot(uint32_t address) noexcept nogil:
+    return (address * <uint32_t> 0x9E3779B1) >> 22

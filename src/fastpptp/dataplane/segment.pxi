@@ -45,12 +45,23 @@ cdef void transmit_offloaded(worker *w, inner_packet *p) noexcept nogil:
         frame_give(w, p.frame)
         cut(w, whole, p, &vnet)
     elif p.length > FRAME_ROOM:
-        drop(w, INNER_TOO_BIG)
-        frame_give(w, p.frame)
+        memcpy(whole, ip, FRAME_ROOM)
+        if vnet.flags & VNET_NEEDS_CHECKSUM:
+            complete_checksum(whole, p.length, &vnet)
+        transmit_long(w, p, whole)
     else:
         if vnet.flags & VNET_NEEDS_CHECKSUM:
             complete_checksum(ip, p.length, &vnet)
         transmit_owned(w, p)
+
+
+cdef void transmit_long(worker *w, inner_packet *p, uint8_t *whole) noexcept nogil:
+    """A packet that no call carries: it is cut or answered. Takes the frame."""
+    if owned(w, p.handle):
+        transmit_to(w, call_find(w, p.handle), p.frame, whole, p.length)
+    else:
+        drop(w, INNER_TOO_BIG)       # a side door takes frames only
+        frame_give(w, p.frame)
 
 
 cdef void complete_checksum(uint8_t *ip, uint32_t length, vnet_header *vnet) noexcept nogil:

@@ -220,7 +220,7 @@ cdef void reopen_window(worker *w, call_state *call) noexcept nogil:
 
 cdef void drain_queue(worker *w, call_state *call) noexcept nogil:
     cdef uint32_t frame
-    while call.queued and not window_full(call) and out_has_room(w):
+    while call.queued and not window_full(call) and out_has_data_room(w):
         frame = list_pop(w, &call.queued)
         call.queued_count -= 1
         stage_data(w, call, frame, frame_at(w, frame) + w.notes[frame].offset, w.notes[frame].length)

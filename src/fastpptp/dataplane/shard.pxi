@@ -8,6 +8,7 @@ cdef enum:
     READY_FULL = 352             # READY_MAX - RX_BATCH - the largest reorder hold, and some
     REORDER_MAX = 64
     OUT_BATCH = 512
+    OUT_CONTROL = 64             # of which data leaves free: control frames and acknowledgements
     OUT_RESERVE = 80             # what a super-packet in a batch adds, and replies
     ACK_LIST = 1024
     CONTROL_SPACE = 64
@@ -128,8 +129,8 @@ cdef struct worker:
     uint32_t wheel[16384]        # WHEEL_SLOTS
     uint64_t wheel_used[256]
     uint64_t wheel_now
-    uint64_t icmp_refilled
-    uint32_t icmp_tokens
+    budget icmp                  # too-big messages
+    budget sources[1024]         # SOURCES: punted frames by peer address
     # Traffic filters.
     filter_set *filters
     uint64_t log_refilled

@@ -31,6 +31,12 @@ cdef struct arena_header:
     uint32_t record
 
 
+# So many at once, and as many again each second.
+cdef struct budget:
+    uint64_t refilled            # ms
+    uint32_t tokens
+
+
 # One row of Dataplane.stats; STATS_DTYPE spells it for numpy. What data packets count is its first
 # cache line.
 cdef struct call_stats:
@@ -141,8 +147,7 @@ cdef struct call_state:
     uint32_t local_magic
     uint8_t echo_failures
     uint8_t prefix_length        # 255 = no prefix
-    uint16_t punt_tokens
-    uint64_t punt_refilled
+    budget punts
     uint8_t prefix[16]
     uint8_t peer_identifier[8]
     uint8_t local_identifier[8]
@@ -158,7 +163,7 @@ cdef struct call_state:
     uint8_t given                # the old worker is done with it
     uint64_t moved               # ms when
     uint8_t moved_from
-    uint8_t reserved[39]         # to a whole cache line
+    uint8_t reserved[31]         # to a whole cache line
 
 
 cdef enum:

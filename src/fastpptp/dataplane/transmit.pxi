@@ -123,7 +123,7 @@ cdef void stage_data(
     cdef uint32_t protocol = PPP_IPV6 if ip[0] >> 4 == 6 else PPP_IP
     cdef uint8_t *p = ip
     cdef uint8_t *end = ip + length
-    if not out_make_room(w):
+    if not out_make_data_room(w):
         refuse(w, call, SEND_BACKLOG)
         frame_give(w, frame)
         return
@@ -159,13 +159,20 @@ cdef bint out_make_batch_room(worker *w) noexcept nogil:
 
 
 cdef bint out_make_room(worker *w) noexcept nogil:
-    if not out_has_room(w):
+    if w.out_count == OUT_BATCH:
         flush_out(w)
-    return out_has_room(w)
-
-
-cdef inline bint out_has_room(worker *w) noexcept nogil:
     return w.out_count < OUT_BATCH
+
+
+cdef bint out_make_data_room(worker *w) noexcept nogil:
+    """While the socket takes nothing, data never fills what control frames need."""
+    if not out_has_data_room(w):
+        flush_out(w)
+    return out_has_data_room(w)
+
+
+cdef inline bint out_has_data_room(worker *w) noexcept nogil:
+    return w.out_count < OUT_BATCH - OUT_CONTROL
 
 
 cdef void flush_out(worker *w) noexcept nogil:
