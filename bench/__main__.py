@@ -30,6 +30,7 @@ BENCHES = {
     "bench_latency": 120,
     "bench_throughput": 800,
     "bench_guest": 240,
+    "bench_workers": 120,
     "bench_store": 120,
     "bench_sessions": 900,
 }

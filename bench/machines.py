@@ -24,9 +24,9 @@ EVENTS = 0.2  # seconds between two looks at its events
 
 
 @contextmanager
-def machine(host: Host, address: IPv4Address, outer: str) -> Iterator[Any]:
-    """A headend's dataplane with one worker, not running, and TUN `pptp0` on `host`."""
-    bootstrap = Bootstrap(listen=(address,), workers=1, outer=outer, tun=TUN)
+def machine(host: Host, address: IPv4Address, outer: str, workers: int = 1) -> Iterator[Any]:
+    """A headend's dataplane, not running, and TUN `pptp0` on `host`."""
+    bootstrap = Bootstrap(listen=(address,), workers=workers, outer=outer, tun=TUN)
     made = Machine(bootstrap, PolicySnapshot(Configuration()), share_gre=True)
     within(host, made.__enter__)
     try:
