@@ -113,7 +113,7 @@ cdef void give_call(worker *w, call_state *call, uint32_t target) noexcept nogil
     for k in range(w.ack_count):
         if w.acks[k] == handle:
             w.acks[k] = 0
-    call.ack_listed = 0
+    call.ack_listed = call.backlogged = 0
     call.held = call.parked = call.queued = NO_FRAME_INDEX
     call.held_count = call.parked_count = call.queued_count = 0
     call.moved = w.now
@@ -174,8 +174,6 @@ cdef bint straggles(worker *w, uint32_t call_id) noexcept nogil:
 cdef uint32_t side_receive(worker *w) noexcept nogil:
     """Take what other workers have for us; returns how many packets."""
     cdef uint32_t k, count = 0
-    if not out_make_batch_room(w):
-        return 0
     w.inner.count = 0
     while count < INNER_BATCH and side_read(w):
         count += 1

@@ -3,7 +3,8 @@
 
 cdef enum:
     REORDER_FAR = 1024           # further ahead than this is believed only once the packet proves itself
-    QUEUE_LIMIT = 64             # packets of one call behind the peer's window
+    QUEUE_LIMIT = 64             # packets of one call behind the peer's window,
+    BACKLOG_LIMIT = 256          # or behind a socket that is full
 
 
 cdef void receive_sequence(worker *w, call_state *call, uint32_t frame, gre_packet *g) noexcept nogil:
@@ -199,7 +200,7 @@ cdef void take_acknowledgement(worker *w, call_state *call, uint32_t acknowledge
         call.window += call.window < call.peer_window
     call.window_due = w.now + call.ack_timeout if call.tx_next != call.tx_acked else NEVER
     schedule(w, call, call.window_due)
-    drain_queue(w, call)
+    drain_queue(w, call, QUEUE_LIMIT)
 
 
 cdef inline bint window_full(call_state *call) noexcept nogil:
@@ -215,30 +216,68 @@ cdef void reopen_window(worker *w, call_state *call) noexcept nogil:
     call.tx_acked = call.tx_next
     call.window = (call.window + 1) // 2
     call.window_filled = 0
-    drain_queue(w, call)
+    drain_queue(w, call, QUEUE_LIMIT)
 
 
-cdef void drain_queue(worker *w, call_state *call) noexcept nogil:
+cdef void drain_queue(worker *w, call_state *call, uint32_t most) noexcept nogil:
+    """Send what waits, as far as there is window and room."""
     cdef uint32_t frame
-    while call.queued and not window_full(call) and out_has_data_room(w):
+    while most and call.queued and not window_full(call) and out_has_data_room(w):
         frame = list_pop(w, &call.queued)
         call.queued_count -= 1
+        most -= 1
         stage_data(w, call, frame, frame_at(w, frame) + w.notes[frame].offset, w.notes[frame].length)
     if call.queued == NO_FRAME_INDEX:
         call_row(w, call).flow = 0
+    elif not window_full(call):
+        backlog_join(w, call)
 
 
 cdef void queue_data(
     worker *w, call_state *call, uint32_t frame, uint8_t *inner, uint32_t length
 ) noexcept nogil:
-    """Keep an inner packet until the window opens. Takes the frame."""
-    call_row(w, call).flow |= FLOW_PEER
-    if call.queued_count >= QUEUE_LIMIT or pool_low(w):
+    """Keep an inner packet until the window opens or the socket has room. Takes the frame."""
+    cdef bint windowed = window_full(call)
+    call_row(w, call).flow |= FLOW_PEER if windowed else FLOW_LOCAL
+    if (
+        call.queued_count >= (QUEUE_LIMIT if windowed else BACKLOG_LIMIT)
+        or pool_low(w)
+        or not (windowed or backlog_join(w, call))
+    ):
         call_row(w, call).flow |= FLOW_LOCAL
-        refuse(w, call, WINDOW_QUEUE_FULL)
+        refuse(w, call, WINDOW_QUEUE_FULL if windowed else SEND_BACKLOG)
         frame_give(w, frame)
         return
     w.notes[frame].offset = <uint16_t> (inner - frame_at(w, frame))
     w.notes[frame].length = <uint16_t> length
     list_append(w, &call.queued, &call.queued_last, frame)
     call.queued_count += 1
+
+
+# Calls with packets behind a full socket. They are served in turn, a packet each, so that nobody's
+# flood is before another's packet.
+
+cdef bint backlog_join(worker *w, call_state *call) noexcept nogil:
+    """See that this call has its turn; False when too many wait."""
+    if call.backlogged:
+        return True
+    if w.backlog_count == BACKLOG:
+        return False
+    call.backlogged = 1
+    w.backlog[(w.backlog_first + w.backlog_count) & (BACKLOG - 1)] = call.handle
+    w.backlog_count += 1
+    return True
+
+
+cdef void backlog_serve(worker *w) noexcept nogil:
+    """Send one packet of each waiting call, and again, as far as there is room."""
+    cdef uint32_t handle
+    cdef call_state *call
+    while w.backlog_count and out_has_data_room(w):
+        handle = w.backlog[w.backlog_first & (BACKLOG - 1)]
+        w.backlog_first += 1
+        w.backlog_count -= 1
+        call = call_find(w, handle)
+        if call != NULL and owned(w, handle):
+            call.backlogged = 0
+            drain_queue(w, call, 1)

@@ -9,7 +9,7 @@ cdef enum:
     REORDER_MAX = 64
     OUT_BATCH = 512
     OUT_CONTROL = 64             # of which data leaves free: control frames and acknowledgements
-    OUT_RESERVE = 80             # what a super-packet in a batch adds, and replies
+    BACKLOG = 65536
     ACK_LIST = 1024
     CONTROL_SPACE = 64
 
@@ -125,6 +125,9 @@ cdef struct worker:
     uint32_t out_sent
     uint32_t acks[1024]          # ACK_LIST: handles of calls with something to acknowledge
     uint32_t ack_count
+    uint32_t backlog[65536]      # BACKLOG: handles of calls with packets behind a full socket
+    uint32_t backlog_first
+    uint32_t backlog_count
     # Timers.
     uint32_t wheel[16384]        # WHEEL_SLOTS
     uint64_t wheel_used[256]

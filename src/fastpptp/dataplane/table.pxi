@@ -163,7 +163,8 @@ cdef struct call_state:
     uint8_t given                # the old worker is done with it
     uint64_t moved               # ms when
     uint8_t moved_from
-    uint8_t reserved[31]         # to a whole cache line
+    uint8_t backlogged           # waits in worker.backlog
+    uint8_t reserved[30]         # to a whole cache line
 
 
 cdef enum:

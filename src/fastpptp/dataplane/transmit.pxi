@@ -108,8 +108,8 @@ cdef void transmit_permitted(
 cdef void transmit_data(
     worker *w, call_state *call, uint32_t frame, uint8_t *ip, uint32_t length
 ) noexcept nogil:
-    """A packet that fits: now, or when the peer's window opens. Takes the frame."""
-    if call.queued or window_full(call):
+    """A packet that fits: now, or when the peer's window opens or the socket has room. Takes the frame."""
+    if call.queued or window_full(call) or not out_make_data_room(w):
         queue_data(w, call, frame, ip, length)
     else:
         stage_data(w, call, frame, ip, length)
@@ -118,15 +118,11 @@ cdef void transmit_data(
 cdef void stage_data(
     worker *w, call_state *call, uint32_t frame, uint8_t *ip, uint32_t length
 ) noexcept nogil:
-    """Frame an inner packet and put it into the batch. Takes the frame."""
+    """Frame an inner packet and put it into the batch, where there is room. Takes the frame."""
     cdef call_stats *row = call_row(w, call)
     cdef uint32_t protocol = PPP_IPV6 if ip[0] >> 4 == 6 else PPP_IP
     cdef uint8_t *p = ip
     cdef uint8_t *end = ip + length
-    if not out_make_data_room(w):
-        refuse(w, call, SEND_BACKLOG)
-        frame_give(w, frame)
-        return
     row.tx_packets += 1
     row.tx_octets += length
     row.last_data = w.now
@@ -151,13 +147,6 @@ cdef void stage_out(
     outer_push(w, call, frame, p, <uint32_t> (payload + length - p))
 
 
-cdef bint out_make_batch_room(worker *w) noexcept nogil:
-    """Whether a batch from the inner port can be sent: it is not read before."""
-    if w.out_count + INNER_BATCH + OUT_RESERVE > OUT_BATCH:
-        flush_out(w)
-    return w.out_count + INNER_BATCH + OUT_RESERVE <= OUT_BATCH
-
-
 cdef bint out_make_room(worker *w) noexcept nogil:
     if w.out_count == OUT_BATCH:
         flush_out(w)
@@ -166,7 +155,7 @@ cdef bint out_make_room(worker *w) noexcept nogil:
 
 cdef bint out_make_data_room(worker *w) noexcept nogil:
     """While the socket takes nothing, data never fills what control frames need."""
-    if not out_has_data_room(w):
+    if not out_has_data_room(w) and not w.out_stalled:
         flush_out(w)
     return out_has_data_room(w)
 

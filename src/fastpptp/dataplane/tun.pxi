@@ -32,7 +32,7 @@ cdef uint32_t inner_receive(worker *w) noexcept nogil:
     """Read packets and stage them for sending; returns how many reads there were."""
     cdef uint32_t count = 0
     cdef bint more = True
-    while more and count < INNER_BATCH and out_make_batch_room(w):
+    while more and count < INNER_BATCH:
         more = inner_read_batch(w, INNER_BATCH - count)
         transmit_batch(w)
         count += w.inner.count

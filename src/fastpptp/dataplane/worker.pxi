@@ -12,8 +12,9 @@ cdef uint32_t worker_turn(worker *w, uint64_t now) noexcept nogil:
     wheel_advance(w, now)
     deliver(w)
     if not w.out_stalled:
-        work += side_receive(w)
-        work += inner_receive(w)
+        backlog_serve(w)
+    work += side_receive(w)
+    work += inner_receive(w)
     acknowledge_listed(w)
     flush_out(w)
     notify(w)
@@ -57,14 +58,13 @@ cdef void worker_sleep(worker *w) noexcept nogil:
 
 
 cdef void worker_watch_output(worker *w) noexcept nogil:
-    """While packets wait for the outer socket, its readiness wakes us and the inner port's does not."""
+    """While packets wait for an outer socket, its readiness wakes us."""
     if w.out_stalled == w.watches_output:
         return
     w.watches_output = w.out_stalled
     watch(w, w.outer_fd, EPOLL_CTL_MOD, EPOLLIN | (EPOLLOUT if w.out_stalled == STALLED_RAW else 0))
     if w.packet_fd >= 0:
         watch(w, w.packet_fd, EPOLL_CTL_MOD, EPOLLOUT if w.out_stalled == STALLED_PACKET else 0)
-    watch(w, w.inner_fd, EPOLL_CTL_MOD, 0 if w.out_stalled else EPOLLIN)
 
 
 cdef bint watch(worker *w, int fd, int operation, uint32_t events) noexcept nogil:

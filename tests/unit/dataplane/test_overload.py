@@ -31,6 +31,7 @@ OTHER = IPv4Address("192.0.2.77")
 CONFIGURE = b"\xff\x03\xc0\x21\x01\x01\x00\x04"
 ECHO = b"\xff\x03\xc0\x21\x09\x01\x00\x08\0\0\0\0"
 PUNT_BURST, SOURCE_BURST = 64, 256
+FLOW_LOCAL = 1
 
 
 def add(wire: Rig, call_id: int, peer: IPv4Address = PEER, *, gate: bool = True) -> int:
@@ -115,6 +116,67 @@ def test_control_frames_find_room_while_the_socket_takes_nothing(vnet: Rig) -> N
     assert frames == [bytes([k]) for k in range(32)]
     assert [one.sequence for one in sent] == list(range(len(sent)))
     assert vnet.drops() == {"send backlog": lost}
+
+
+def stall(wire: Rig) -> None:
+    """Send for one call until the outer socket takes no more."""
+    for number in range(100_000):
+        wire.inner.send(downward(number.to_bytes(4, "big")))
+        if number % 64 == 63:
+            wire.poll()
+            if wire.row("flow") & FLOW_LOCAL:
+                return
+    raise AssertionError("the socket never fills")
+
+
+def served(wire: Rig) -> list[Gre]:
+    """All that comes out once the peer reads again."""
+    found = []
+    while more := wire.outside():
+        found += more
+        wire.poll()
+    return found
+
+
+def test_sessions_have_their_turn_behind_a_full_socket(wire: Rig) -> None:
+    """One floods, others send a packet now and then: those lose nothing and wait for nobody."""
+    wire.open()
+    others = [add(wire, call_id) & 0xFFFF for call_id in range(1, 9)]
+    stall(wire)
+    for number in range(20):
+        for _ in range(60):
+            wire.inner.send(downward(b"flood"))
+        for call_id in others:
+            wire.inner.send(downward(bytes([number]), target=inner(call_id)))
+        wire.poll()
+        wire.poll()
+    lost = wire.drops()
+    came = served(wire)
+    for call_id in others:
+        mine = [sent.payload[-1] for sent in came if sent.call_id == call_id]
+        assert mine == list(range(20))
+    places = [place for place, sent in enumerate(came) if sent.call_id in others]
+    # In turn: nine calls with twenty packets each, from the first of them on.
+    assert places[-1] - places[0] < 20 * 9
+    assert set(lost) == {"send backlog"}
+    assert wire.drops() == lost
+    numbers = [sent.sequence for sent in came if sent.call_id == 0x4321]
+    assert numbers == list(range(len(numbers)))
+    assert wire.row("flow") == 0
+
+
+def test_a_call_that_closes_leaves_its_turn(wire: Rig) -> None:
+    wire.open()
+    gone = add(wire, 5)
+    stall(wire)
+    for _ in range(5):
+        wire.inner.send(downward(target=inner(5)))
+    wire.poll()
+    wire.dataplane.close_call(gone)
+    wire.poll()
+    assert [sent for sent in served(wire) if sent.call_id == 5] == []
+    (sent,) = wire.down(downward(b"on"))
+    assert wire.unseal(sent) == downward(b"on")
 
 
 def test_a_session_behind_its_window_holds_nobody_up(wire: Rig) -> None:

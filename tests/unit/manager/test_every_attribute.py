@@ -17,7 +17,7 @@ import pytest
 
 from fastpptp.addresses.dhcp import Asking
 from fastpptp.errors import ConfigurationError
-from fastpptp.manager import SessionManager
+from fastpptp.manager import SessionManager, Workers
 from fastpptp.ports import CallEvent, PacketFilter
 from fastpptp.ppp.events import IpUp, LinkEnded
 from fastpptp.settings import attributes
@@ -61,6 +61,7 @@ class Site:
         wall: datetime = MONDAY_NOON,
         gre: Weather = CALM,
         filters: Mapping[str, FilterEntry] = NO_FILTERS,
+        workers: int = 1,
         **sections: Values,
     ) -> MemoryHeadend:
         """A headend with this value there, the attributes of `base` in the base group."""
@@ -86,8 +87,11 @@ class Site:
             filters=filters,
         )  # fmt: skip
         policy = PolicySnapshot(tree)
-        manager = SessionManager(policy, rng=Random(1).randbytes)
-        return MemoryHeadend(manager, LocalAnswers(policy, wall), seed=1, gre=gre)
+        manager = SessionManager(
+            policy, rng=Random(1).randbytes, workers=Workers(workers, movable=workers > 1)
+        )
+        answers = LocalAnswers(policy, wall)
+        return MemoryHeadend(manager, answers, seed=1, gre=gre, workers=workers)
 
 
 Proof = Callable[[Site], None]
@@ -448,11 +452,11 @@ def traffic_filter(site: Site) -> None:
 
 
 @proves("group.sep_card_assignment")
-def kept(site: Site) -> None:
-    """Known to policy; nothing uses it yet."""
-    memory = site.headend(["2"])
-    effective = memory.manager.policy.user("pptpuser").effective  # type: ignore[union-attr]
-    assert effective.sep_card_assignment == {2}
+def sep_card_assignment(site: Site) -> None:
+    for card in (1, 2, 3):
+        memory = site.headend([str(card)], workers=3)
+        dial(memory)
+        assert call(memory).worker == card - 1
 
 
 @proves("group.dhcp_network_scope")
