@@ -5,6 +5,7 @@
 | GET /v1/version | | version |
 | GET /v1/sessions | user, group, client, address, method, encryption, state | sessions |
 | GET /v1/sessions/ID | | one session in detail |
+| POST /v1/sessions/ID/ping | | address, server_address, rtt: seconds, null without a reply |
 | POST /v1/logout | session, user, group, address, or all: true | sessions: those that are ended |
 | GET /v1/events | class, severity, client, group, newest, per_page, page | events, page, pages |
 | DELETE /v1/events | | the event log is empty |
@@ -42,10 +43,13 @@ from fastpptp.admin.query import event_query, selection, session_filter, wrong
 from fastpptp.errors import ConfigurationError, FastpptpError, UnavailableError
 from fastpptp.events.catalogue import occur
 from fastpptp.server.eventsink import wall_clock
+from fastpptp.server.ping import ping
 from fastpptp.server.runtime import Headend
+from fastpptp.session import SessionView
 from fastpptp.store.history import Author, peer_of
 
 PATH_LIMIT = 107  # sun_path without its NUL
+PING_WAIT = 2.0  # seconds
 
 # A long list lets others have their turn at this many sessions.
 TURN = 256
@@ -67,6 +71,7 @@ class AdminApi:
                 web.get(f"{PREFIX}/version", self.version),
                 web.get(f"{PREFIX}/sessions", self.sessions),
                 web.get(f"{PREFIX}/sessions/{{id:[0-9]+}}", self.session),
+                web.post(f"{PREFIX}/sessions/{{id:[0-9]+}}/ping", self.ping),
                 web.post(f"{PREFIX}/logout", self.logout),
                 web.get(f"{PREFIX}/events", self.events),
                 web.delete(f"{PREFIX}/events", self.clear_events),
@@ -96,12 +101,30 @@ class AdminApi:
         return web.json_response({"sessions": rows})
 
     async def session(self, request: web.Request) -> web.Response:
-        view = self._headend.manager.session(int(request.match_info["id"]))
-        if view is None:
-            raise _not_found(f"there is no session {request.match_info['id']}")
+        view = self._named(request)
         now, wall = asyncio.get_running_loop().time(), wall_clock()
         row = self._meter.row(_administrator(request), view)
         return web.json_response(views.session_detail(view, row, now, wall))
+
+    def _named(self, request: web.Request) -> SessionView:
+        view = self._headend.manager.session(int(request.match_info["id"]))
+        if view is None:
+            raise _not_found(f"there is no session {request.match_info['id']}")
+        return view
+
+    async def ping(self, request: web.Request) -> web.Response:
+        view = self._named(request)
+        if view.assigned is None or view.server_address is None:
+            raise FastpptpError(f"session {view.id} has no IPv4 address to ping")
+        try:
+            rtt = await ping(view.server_address, view.assigned, PING_WAIT)
+        except OSError as error:
+            raise UnavailableError(
+                f"no ping can be sent from {view.server_address}: {error.strerror}",
+                "Look at the TUN device's address, and at CAP_NET_RAW.",
+            ) from None
+        addresses = {"address": str(view.assigned), "server_address": str(view.server_address)}
+        return web.json_response({**addresses, "rtt": rtt})
 
     async def ended(self, request: web.Request) -> web.Response:
         wanted = session_filter(request.query)

@@ -47,6 +47,10 @@ class AdminClient:
     def session(self, number: int) -> dict[str, Any]:
         return self._ask("GET", f"/sessions/{number}")
 
+    def ping(self, number: int) -> dict[str, Any]:
+        """An Echo-Request to the session's client; `rtt` is None if nothing came back."""
+        return self._ask("POST", f"/sessions/{number}/ping")
+
     def logout(self, **whom: object) -> list[int]:
         """End the sessions that one word says, such as `user=` or `all=True`; their numbers."""
         ended: list[int] = self._ask("POST", "/logout", whom)["sessions"]

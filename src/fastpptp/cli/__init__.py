@@ -15,11 +15,13 @@ from fastpptp.cli.doctor import doctor
 from fastpptp.cli.filters import filter_
 from fastpptp.cli.groups import base_group, group
 from fastpptp.cli.hours import hours
+from fastpptp.cli.ping import ping_client
 from fastpptp.cli.pools import pool
 from fastpptp.cli.sections import SECTIONS, event_class
 from fastpptp.cli.serve import init, serve
 from fastpptp.cli.sessions import events, logout, reload, session, sessions
 from fastpptp.cli.statistics import statistics
+from fastpptp.cli.top import top
 from fastpptp.cli.users import user
 
 
@@ -41,7 +43,7 @@ def version(env: Environment) -> None:
 
 for command in (
     init, serve, *SECTIONS, event_class, pool, hours, filter_, base_group, group, user, config,
-    sessions, session, logout, events, statistics, reload, dial, doctor, version,
+    sessions, session, logout, ping_client, top, events, statistics, reload, dial, doctor, version,
 ):  # fmt: skip
     cli.add_command(command)
 

@@ -12,6 +12,7 @@ import click
 from fastpptp.cli.common import print_table, shown
 
 if TYPE_CHECKING:
+    from rich.console import JustifyMethod
     from rich.table import Table
 
 Row = Mapping[str, Any]
@@ -81,7 +82,8 @@ def rich_table(columns: Sequence[Column], rows: Iterable[Row]) -> Table:
 
     made = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        made.add_column(column.title, justify="right" if column.right else "left")
+        justify: JustifyMethod = "right" if column.right else "left"
+        made.add_column(column.title, justify=justify, no_wrap=True)
     for row in rows:
         made.add_row(*(Text(column.cell(row)) for column in columns))
     return made

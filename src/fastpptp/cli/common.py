@@ -207,14 +207,19 @@ def label(name: str) -> str:
     return " ".join(_ACRONYMS.get(word.lower(), word) for word in words)
 
 
-def octets(number: int) -> str:
-    """A count of octets, short: 1.4 M."""
+def octets(number: float) -> str:
+    """A count, short: 1.4 M."""
     amount = float(number)
     for unit in ("", " k", " M", " G"):
         if amount < 1000:
             return f"{amount:.0f}{unit}" if unit == "" or amount >= 100 else f"{amount:.1f}{unit}"
         amount /= 1000
     return f"{amount:.1f} T"
+
+
+def bits(rate: float) -> str:
+    """Bits a second, short."""
+    return f"{octets(rate)}bit/s" if rate >= 1000 else f"{rate:.0f} bit/s"
 
 
 def clock(seconds: int) -> str:

@@ -22,18 +22,21 @@ from fastpptp.cli.columns import (
 )
 from fastpptp.cli.common import (
     Environment,
+    bits,
     clock,
     environment,
     label,
     octets,
     print_fields,
 )
+from fastpptp.cli.rates import measured, sample, with_data
 from fastpptp.errors import FastpptpError
 
 if TYPE_CHECKING:
     from rich.table import Table
 
 T = TypeVar("T")
+Ask = Callable[..., list[dict[str, Any]]]
 
 
 def _moment(value: str | None) -> str:
@@ -81,11 +84,29 @@ ENDED_COLUMNS = (
 )
 
 
+# What the product ranks by, and how the ten are told apart.
+TOP_TEN = 10
+TOPS = {
+    "data": Column("Data", "data", text=octets, right=True),
+    "duration": named(SESSION_COLUMNS, "Duration"),
+    "throughput": Column("Throughput", "throughput", text=bits, right=True),
+}
+INTERVAL = 1.0  # seconds between the two samples that throughput takes
+
+
+def _top_ten(ask: Ask, filters: Mapping[str, object], rank: Column) -> list[dict[str, Any]]:
+    first = sample(ask, filters)
+    if rank.key != "throughput":
+        return ordered(with_data(first.rows), rank, reverse=True)[:TOP_TEN]
+    time.sleep(INTERVAL)
+    return ordered(measured(first, sample(ask, filters)), rank, reverse=True)[:TOP_TEN]
+
+
 @dataclass(frozen=True, slots=True)
 class Listing:
     """Which sessions in what order, and what of them."""
 
-    ask: Callable[..., list[dict[str, Any]]]
+    ask: Ask
     filters: Mapping[str, object]
     columns: Sequence[Column]
     sort: Column | None
@@ -98,16 +119,25 @@ class Listing:
 @click.command()
 @click.option("--watch", is_flag=True, help="Show them anew each second, until Ctrl-C.")
 @click.option("--ended", is_flag=True, help="Those that ended last, newest first, and why.")
+@click.option("--top", type=click.Choice(list(TOPS)), help="The ten that have most of it.")
 @filters
 @click.option("--sort", metavar="COLUMN", help="In the order of this column.")
 @click.option("--reverse", is_flag=True, help="The other way round.")
 @click.option("--columns", metavar="COLUMN,...", help="Show these columns alone.")
 @environment
 def sessions(
-    env: Environment, watch: bool, ended: bool, sort: str | None, reverse: bool,
+    env: Environment, watch: bool, ended: bool, top: str | None, sort: str | None, reverse: bool,
     columns: str | None, **filters: Any,
 ) -> None:  # fmt: skip
     """List the sessions; columns are named as in the list's head."""
+    if top is not None and (watch or ended or sort or reverse):
+        raise click.UsageError("--top goes with filters and --columns alone; see fastpptp top.")
+    if top is not None:
+        rank = TOPS[top]
+        columns_of_top = chosen((rank, *(c for c in SESSION_COLUMNS if c is not rank)), columns)
+        ten = _top_ten(env.headend().sessions, filters, rank)
+        env.answer(ten, lambda: print_rows(columns_of_top, ten))
+        return
     known = ENDED_COLUMNS if ended else SESSION_COLUMNS
     shown_ones = chosen(known, columns)
     order = None if sort is None else named(known, sort)

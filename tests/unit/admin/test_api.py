@@ -11,18 +11,23 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from scapy.layers.inet import ICMP
 
+from fastpptp.admin import api
 from fastpptp.admin.api import AdminServer
 from fastpptp.admin.client import AdminClient, AdminError
 from fastpptp.admin.meter import Meter
 from fastpptp.bootstrap import Bootstrap
 from fastpptp.cli import cli
+from fastpptp.cli.rates import Sample, measured
 from fastpptp.errors import ConfigurationError, Problem, UnavailableError
+from fastpptp.server.ping import echo_request
 from fastpptp.settings import profiles
 from fastpptp.store import Store
 from fastpptp.store.history import this_process
@@ -379,6 +384,98 @@ def test_ended_sessions(tmp_path: Path) -> None:
         assert found["ended"] == {"Admin-Reset": 1}
 
     run(tmp_path, test)
+
+
+@pytest.mark.parametrize("what", ["data", "duration", "throughput"])
+def test_top_ten(tmp_path: Path, what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test(made: Served) -> None:
+        for _ in range(2):
+            await made.rig.dial_up()
+
+        def traffic(seconds: float) -> None:
+            """The second session carries 1,000 octets while throughput is measured."""
+            second = list(made.rig.headend.manager.sessions())[1]
+            made.rig.dataplane.stats[second.local_call_id]["rx_octets"] += 1000
+
+        traffic(0)
+        monkeypatch.setattr(time, "sleep", traffic)
+        code, said = await made.cli("sessions", "--top", what, "--json")
+        rows = json.loads(said)
+        assert code == 0
+        values = [row[what] for row in rows]
+        assert values == sorted(values, reverse=True)
+        if what != "duration":
+            assert [row["id"] for row in rows] == [2, 1]
+        code, said = await made.cli("sessions", "--top", what, "--columns", f"user,{what}")
+        assert (code, said.split()[:2]) == (0, ["User", what.capitalize()])
+        assert (await made.cli("sessions", "--top", what, "--watch"))[0] == 2
+
+    run(tmp_path, test)
+
+
+def test_throughput() -> None:
+    row = {"id": 1, "rx_octets": 1000, "tx_octets": 0}
+    new = {"id": 2, "rx_octets": 0, "tx_octets": 500}
+    reset = {"id": 1, "rx_octets": 0, "tx_octets": 0}
+    assert [
+        (r["id"], r["rx_rate"], r["tx_rate"], r["throughput"])
+        for r in measured(Sample(10.0, [row]), Sample(12.0, [{**row, "rx_octets": 2000}, new]))
+    ] == [(1, 4000, 0, 4000), (2, 0, 2000, 2000)]
+    assert measured(Sample(10.0, [row]), Sample(12.0, [reset]))[0]["throughput"] == 0
+
+
+def test_top_without_a_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test(made: Served) -> None:
+        await made.rig.dial_up()
+        monkeypatch.setattr(time, "sleep", lambda seconds: None)
+        code, said = await made.cli("top", "--count", "2")
+        assert code == 0
+        assert "sessions 1 (peak 1)" in said
+        assert "172.16.1.10" in said
+        assert len(max(said.splitlines(), key=len)) <= 80
+        code, said = await made.cli("top", "--json")
+        assert json.loads(said)["sessions"][0]["throughput"] == 0
+
+    run(tmp_path, test)
+
+
+def test_ping_a_client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers: list[float | OSError | None] = [0.002, None, None, OSError(99, "no such address")]
+
+    async def ping(source: IPv4Address, target: IPv4Address, timeout: float) -> float | None:
+        assert (str(source), str(target)) == ("172.16.1.1", "172.16.1.10")
+        found = answers.pop(0)
+        if isinstance(found, OSError):
+            raise found
+        return found
+
+    async def test(made: Served) -> None:
+        monkeypatch.setattr(api, "ping", ping)
+        words = ("ping-client", "pptpuser", "--interval", "0.01")
+        assert await made.cli(*words) == (1, "fastpptp: pptpuser has no session\n")
+        await made.rig.dial_up()
+        code, said = await made.cli(*words, "--count", "2", "--json")
+        found = json.loads(said)
+        assert (code, found["rtt_ms"], found["received"]) == (0, [2.0, None], 1)
+        code, said = await made.cli("ping-client", "1", "--count", "1")
+        assert code == 1
+        assert said.startswith("172.16.1.10 1: no reply\n1 sent, 0 received\n")
+        assert "172.16.1.10 (session 1) does not answer" in said
+        code, said = await made.cli("ping-client", "1", "--count", "1")
+        assert (code, "no ping can be sent from 172.16.1.1" in said) == (3, True)
+        assert (await made.cli("ping-client", "9"))[1] == "fastpptp: there is no session 9\n"
+        await made.rig.dial_up()
+        assert "pptpuser has sessions 1, 2: say which" in (await made.cli(*words))[1]
+
+    run(tmp_path, test)
+
+
+def test_the_echo_request_is_one() -> None:
+    packet = ICMP(echo_request(bytes.fromhex("12340001") + b"abcd"))
+    assert (packet.type, packet.code, packet.id, packet.seq) == (8, 0, 0x1234, 1)
+    told = packet.chksum
+    del packet.chksum
+    assert ICMP(bytes(packet)).chksum == told
 
 
 def test_reload(tmp_path: Path) -> None:

@@ -1,0 +1,195 @@
+"""fastpptp top: a live screen of throughput, drops and the workers' load."""
+
+from __future__ import annotations
+
+import os
+import select
+import sys
+import termios
+import time
+import tty
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from fastpptp.cli.columns import Column, by_address, ordered, rich_table
+from fastpptp.cli.common import Environment, bits, clock, environment, octets, shown
+from fastpptp.cli.rates import Sample, measured, with_data
+
+if TYPE_CHECKING:
+    from rich.console import Group
+
+    from fastpptp.admin.client import AdminClient
+
+NAME_WIDTH = 18  # so that the rest has room in 80 columns
+
+
+def _short(name: object) -> str:
+    text = shown(name)
+    return text if len(text) <= NAME_WIDTH else text[: NAME_WIDTH - 1] + "…"
+
+
+COLUMNS = (
+    Column("ID", "id", right=True),
+    Column("User", "user", text=_short),
+    Column("Assigned IP", "address", order=by_address),
+    Column("Rx", "rx_rate", text=bits, right=True),
+    Column("Tx", "tx_rate", text=bits, right=True),
+    Column("Data", "data", text=octets, right=True),
+    Column("Duration", "duration", text=clock, right=True),
+)
+# What s goes through, and whether the largest come first.
+ORDERS = (
+    ("throughput", Column("Throughput", "throughput"), True),
+    ("data", COLUMNS[5], True),
+    ("duration", COLUMNS[6], True),
+    ("user", COLUMNS[1], False),
+    ("address", COLUMNS[2], False),
+)
+HEAD = 6  # lines that are not sessions
+UP, DOWN = "\x1b[A", "\x1b[B"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the headend said at one time."""
+
+    sessions: Sample
+    statistics: dict[str, Any]
+
+
+def read(headend: AdminClient) -> Reading:
+    statistics = headend.statistics()
+    return Reading(Sample(time.monotonic(), headend.sessions()), statistics)
+
+
+@dataclass(slots=True)
+class Screen:
+    """How the administrator wants it: the place in ORDERS, and the first session shown."""
+
+    order: int = 0
+    first: int = 0
+
+    def press(self, key: str, rows: int) -> bool:
+        """Obey a key; whether the screen stays."""
+        if key == "s":
+            self.order = (self.order + 1) % len(ORDERS)
+        elif key in (UP, DOWN):
+            self.first += 1 if key == DOWN else -1
+        self.first = max(0, min(self.first, rows - 1))
+        return key != "q"
+
+    def show(self, before: Reading, after: Reading, height: int) -> Group:
+        from rich.console import Group
+        from rich.text import Text
+
+        name, column, largest_first = ORDERS[self.order]
+        rows = ordered(with_data(measured(before.sessions, after.sessions)), column, largest_first)
+        lines = [_totals(rows, after), _workers(before, after), _drops(before, after)]
+        told = [Text(line, no_wrap=True, overflow="ellipsis") for line in lines]
+        keys = Text(f"q quit   s sort (by {name})   up, down", style="dim", no_wrap=True)
+        listed = rows[self.first : self.first + max(height - HEAD, 1)]
+        return Group(*told, rich_table(COLUMNS, listed), keys)
+
+
+def _totals(rows: list[dict[str, Any]], after: Reading) -> str:
+    rx, tx = (sum(row[way] for row in rows) for way in ("rx_rate", "tx_rate"))
+    counts = after.statistics
+    return (
+        f"{time.strftime('%H:%M:%S')}  sessions {counts['active_sessions']} "
+        f"(peak {counts['peak_sessions']})  tunnels {counts['active_tunnels']}  "
+        f"rx {bits(rx)}  tx {bits(tx)}"
+    )
+
+
+def _workers(before: Reading, after: Reading) -> str:
+    seconds = max(after.sessions.at - before.sessions.at, 1e-3)
+    old = before.statistics["worker_seconds"]
+    loads = (
+        f"{number}: {max(used - old.get(number, 0), 0) / seconds:.0%}"
+        for number, used in after.statistics["worker_seconds"].items()
+    )
+    return "CPU of workers  " + ("  ".join(loads) or "none")
+
+
+def _drops(before: Reading, after: Reading) -> str:
+    """Reasons whose counts grow come first, with how much."""
+    old = before.statistics["drops"]
+    counts = after.statistics["drops"]
+    grown = {reason: max(count - old.get(reason, 0), 0) for reason, count in counts.items()}
+    order = sorted(counts, key=lambda reason: (-grown[reason], -counts[reason]))
+    told = (
+        f"{reason} {octets(counts[reason])}" + (f" (+{grown[reason]})" if grown[reason] else "")
+        for reason in order
+        if counts[reason]
+    )
+    return "Dropped  " + (", ".join(told) or "nothing")
+
+
+@click.command()
+@click.option("--interval", type=click.FloatRange(0.2, 60), default=2.0, show_default=True)
+@click.option("--count", type=click.IntRange(1), help="End after so many screens.")
+@environment
+def top(env: Environment, interval: float, count: int | None) -> None:
+    """Watch throughput, drops and load. q ends it, s sorts, up and down scroll."""
+    headend = env.headend()
+    before = read(headend)
+    if env.as_json:
+        time.sleep(interval)
+        after = read(headend)
+        rows = with_data(measured(before.sessions, after.sessions))
+        env.answer({"sessions": rows, "statistics": after.statistics}, lambda: None)
+        return
+    with suppress(KeyboardInterrupt), _keys() as wait:
+        _run(headend, before, interval, count, wait)
+
+
+def _run(
+    headend: AdminClient, before: Reading, interval: float, count: int | None,
+    wait: Callable[[float], str],
+) -> None:  # fmt: skip
+    from rich.console import Console
+    from rich.live import Live
+
+    console = Console(highlight=False)
+    screen, after, drawn = Screen(), before, 0
+    with Live(console=console, screen=console.is_terminal, auto_refresh=False) as live:
+        while True:
+            live.update(screen.show(before, after, console.height), refresh=True)
+            drawn += 1
+            if drawn == count:
+                return
+            end = time.monotonic() + interval
+            while (key := wait(max(end - time.monotonic(), 0))) != "":
+                if not screen.press(key, len(after.sessions.rows)):
+                    return
+                live.update(screen.show(before, after, console.height), refresh=True)
+            before, after = after, read(headend)
+
+
+@contextmanager
+def _keys() -> Iterator[Callable[[float], str]]:
+    """A function that waits so many seconds for a key; "" if none was pressed."""
+    if not sys.stdin.isatty():
+        yield _no_keys
+        return
+    terminal = sys.stdin.fileno()
+    before = termios.tcgetattr(terminal)
+    tty.setcbreak(terminal)
+
+    def wait(seconds: float) -> str:
+        ready, _, _ = select.select([terminal], [], [], seconds)
+        return os.read(terminal, 16).decode(errors="replace") or "q" if ready else ""
+
+    try:
+        yield wait
+    finally:
+        termios.tcsetattr(terminal, termios.TCSADRAIN, before)
+
+
+def _no_keys(seconds: float) -> str:
+    time.sleep(seconds)
+    return ""
