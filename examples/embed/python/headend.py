@@ -18,7 +18,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 
 from fastpptp import Dataplane
 from fastpptp.aaa import AuthRequest, Identity, LocalAuthenticator
@@ -75,6 +75,9 @@ class Answers:
 
     def release(self, grant: AddressGrant) -> None:
         self._assignment.release(grant)
+
+    def announce(self, grant: AddressGrant, address: IPv4Address | IPv6Address) -> None:
+        """A session has this address: route it or answer ARP for it, where a network needs that."""
 
     def record(self, occurrence: Occurrence) -> None:
         print(f"{occurrence.cls}/{occurrence.number}", dict(occurrence.fields), flush=True)
