@@ -13,8 +13,8 @@ SOURCE = Path(__file__).resolve().parents[2] / "src" / "fastpptp"
 ROWS = (
     ("__main__",),
     ("cli",),
-    ("server", "client", "admin"),
-    ("backends",),
+    ("server", "client", "admin", "snmp"),
+    ("backends", "recorder"),
     ("dataplane", "testing"),
     ("manager",),
     ("session",),
