@@ -77,8 +77,9 @@ bench: $(CORE) $(TOOLS) ## measure; writes bench/results/
 	@$(PY) -m bench $(BENCH)
 
 .PHONY: docs
-docs: $(CORE) ## docs/settings.md, made from the declarations
+docs: $(CORE) ## docs/settings.md and docs/metrics.md, made from the declarations
 	@$(PY) -m fastpptp.settings.reference docs/settings.md
+	@$(PY) -m fastpptp.admin.reference docs/metrics.md
 
 .PHONY: clean
 clean: ## remove what was built

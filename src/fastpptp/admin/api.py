@@ -7,6 +7,8 @@
 | GET /v1/sessions/ID | | one session in detail |
 | POST /v1/sessions/ID/ping | | address, server_address, rtt: seconds, null without a reply |
 | POST /v1/logout | session, user, group, address, or all: true | sessions: those that are ended |
+| POST /v1/tunnels/stop | peer | tunnels: how many are ended |
+| GET /v1/snapshot | | everything at once, a JSON value a line: see admin/snapshot.py |
 | GET /v1/events | class, severity, client, group, newest, per_page, page | events, page, pages |
 | DELETE /v1/events | | the event log is empty |
 | GET /v1/ended | as sessions | ended: the last sessions that ended, newest first |
@@ -36,10 +38,10 @@ from typing import Any
 from aiohttp import web
 
 from fastpptp import __version__
-from fastpptp.admin import PREFIX, views
+from fastpptp.admin import PREFIX, feed, views
 from fastpptp.admin.meter import Meter
 from fastpptp.admin.monitor import Monitor
-from fastpptp.admin.query import event_query, selection, session_filter, wrong
+from fastpptp.admin.query import event_query, peer, selection, session_filter, wrong
 from fastpptp.errors import ConfigurationError, FastpptpError, UnavailableError
 from fastpptp.events.catalogue import occur
 from fastpptp.server.eventsink import wall_clock
@@ -73,6 +75,8 @@ class AdminApi:
                 web.get(f"{PREFIX}/sessions/{{id:[0-9]+}}", self.session),
                 web.post(f"{PREFIX}/sessions/{{id:[0-9]+}}/ping", self.ping),
                 web.post(f"{PREFIX}/logout", self.logout),
+                web.post(f"{PREFIX}/tunnels/stop", self.stop_tunnels),
+                web.get(f"{PREFIX}/snapshot", self.snapshot),
                 web.get(f"{PREFIX}/events", self.events),
                 web.delete(f"{PREFIX}/events", self.clear_events),
                 web.get(f"{PREFIX}/ended", self.ended),
@@ -143,6 +147,21 @@ class AdminApi:
             numbers = ", ".join(str(view.id) for view in ended)
             self._record(request, f"sessions logged out: {numbers}")
         return web.json_response({"sessions": [view.id for view in ended]})
+
+    async def stop_tunnels(self, request: web.Request) -> web.Response:
+        address = peer(await _body(request))
+        count = self._headend.stop_tunnels(address)
+        if count:
+            self._record(request, f"tunnels to peer {address} closed: {count}")
+        return web.json_response({"tunnels": count})
+
+    async def snapshot(self, request: web.Request) -> web.StreamResponse:
+        answer = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
+        await answer.prepare(request)
+        async for line in feed.lines(self._headend, self._meter.monitored(), wall_clock()):
+            await answer.write(line)
+        await answer.write_eof()
+        return answer
 
     async def events(self, request: web.Request) -> web.Response:
         return web.json_response(views.page(self._headend.log.query(event_query(request.query))))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Mapping
-from http.client import HTTPConnection, HTTPException
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http.client import HTTPConnection, HTTPException, HTTPResponse
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from fastpptp.admin import PREFIX
+from fastpptp.admin import PREFIX, snapshot
 from fastpptp.errors import ConfigurationError, FastpptpError, Problem, UnavailableError
 
 TIMEOUT = 30.0
@@ -56,6 +57,15 @@ class AdminClient:
         ended: list[int] = self._ask("POST", "/logout", whom)["sessions"]
         return ended
 
+    def stop_tunnels(self, peer: str) -> int:
+        """End the tunnels to the address `peer`; how many there were."""
+        return int(self._ask("POST", "/tunnels/stop", {"peer": peer})["tunnels"])
+
+    def snapshot(self) -> snapshot.Snapshot:
+        """Everything at once: the real counters, tunnels, sessions, events."""
+        with self._response("GET", "/snapshot") as response:
+            return snapshot.read(response)
+
     def events(self, **query: object) -> dict[str, Any]:
         return self._get("/events", query)
 
@@ -99,11 +109,22 @@ class AdminClient:
     def _ask(
         self, method: str, path: str, body: Mapping[str, object] | None = None
     ) -> dict[str, Any]:
+        with self._response(method, path, body) as response:
+            answer: dict[str, Any] = json.loads(response.read())
+        return answer
+
+    @contextmanager
+    def _response(
+        self, method: str, path: str, body: Mapping[str, object] | None = None
+    ) -> Iterator[HTTPResponse]:
+        """An answer that is no error, to be read within; what goes wrong there is told as ours."""
         connection = _UnixConnection(self._path)
         try:
             connection.request(method, PREFIX + path, json.dumps(body) if body else None)
             response = connection.getresponse()
-            answer: dict[str, Any] = json.loads(response.read())
+            if response.status >= 400:
+                raise _as_error(response.status, json.loads(response.read()))
+            yield response
         except (FileNotFoundError, ConnectionRefusedError):
             raise UnavailableError(
                 f"no headend is running: nothing answers on {self._path}",
@@ -120,9 +141,6 @@ class AdminClient:
             ) from None
         finally:
             connection.close()
-        if response.status >= 400:
-            raise _as_error(response.status, answer)
-        return answer
 
 
 def _as_error(status: int, answer: Mapping[str, Any]) -> FastpptpError:

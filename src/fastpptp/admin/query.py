@@ -131,6 +131,15 @@ def selection(body: Mapping[str, Any]) -> Wanted:
     raise wrong("body", "it does not say whom to log out", remedy)
 
 
+def peer(body: Mapping[str, Any]) -> IPv4Address:
+    """Whose tunnels a stop is for."""
+    match body:
+        case {"peer": str(text), **rest} if not rest:
+            found: IPv4Address = read_words({"address": text}, _ADDRESS)["address"]
+            return found
+    raise wrong("body", "it does not say whose tunnels to end", "peer: an IPv4 address")
+
+
 _ADDRESS = {"address": Word(IPv4Address, "an IPv4 address, assigned or public")}
 
 

@@ -12,7 +12,9 @@ from fastpptp.session import SessionView, TerminateCause
 
 @dataclass(frozen=True, slots=True)
 class CallCounters:
-    """A call's final counters: octets, packets and discards of data, from the peer and to it."""
+    """A call's final counters: octets, packets and discards of data, from the peer and to it, and
+    the CCP Reset-Requests of MPPE.
+    """
 
     received_octets: int = 0
     sent_octets: int = 0
@@ -20,6 +22,8 @@ class CallCounters:
     sent_packets: int = 0
     received_discards: int = 0
     sent_discards: int = 0
+    received_resets: int = 0
+    sent_resets: int = 0
 
 
 @dataclass(slots=True)
@@ -101,6 +105,8 @@ class Statistics:
     payload_sent_packets: int = 0
     payload_received_discards: int = 0
     payload_sent_discards: int = 0
+    payload_received_resets: int = 0
+    payload_sent_resets: int = 0
     ended: Counter[str] = field(default_factory=Counter)
     setup: SetupTimes = field(default_factory=SetupTimes)
 
@@ -111,6 +117,8 @@ class Statistics:
         self.payload_sent_packets += counters.sent_packets
         self.payload_received_discards += counters.received_discards
         self.payload_sent_discards += counters.sent_discards
+        self.payload_received_resets += counters.received_resets
+        self.payload_sent_resets += counters.sent_resets
 
     def tunnel_started(self) -> None:
         self.total_tunnels += 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from enum import Enum, auto
 from ipaddress import IPv4Address
@@ -128,6 +128,14 @@ class SessionManager:
     def session(self, session_id: int) -> SessionView | None:
         found = self._sessions.get(session_id)
         return found.view() if found else None
+
+    def session_ids(self) -> list[int]:
+        """Oldest first: of use to whoever comes back for the sessions bit by bit."""
+        return list(self._sessions)
+
+    def tunnels(self) -> list[Tunnel]:
+        """The established control connections, oldest first, to look at."""
+        return [tunnel for tunnel in self._tunnels.values() if tunnel.established]
 
     def ended(self) -> Sequence[Departure]:
         """The last sessions that ended, oldest first."""
@@ -286,6 +294,11 @@ class SessionManager:
             effects += self.terminate(session_id, cause, now)
         return effects
 
+    def stop_tunnels(self, peer: IPv4Address, now: float) -> tuple[int, list[Effect]]:
+        """End the control connections with `peer`, and their sessions; how many there were."""
+        found = [tunnel for tunnel in self.tunnels() if tunnel.peer == peer]
+        return len(found), self._close(found, TerminateCause.ADMIN_RESET, now)
+
     def update(self, policy: PolicySnapshot, now: float) -> list[Effect]:
         """Follow another policy: what touches sessions now, the rest with the next session.
 
@@ -320,8 +333,11 @@ class SessionManager:
 
     def _close_all(self, cause: TerminateCause, now: float) -> list[Effect]:
         """Everything at once: LCP Terminate-Request, Call-Disconnect-Notify, Stop-CC-Request."""
+        return self._close(list(self._tunnels.values()), cause, now)
+
+    def _close(self, tunnels: Iterable[Tunnel], cause: TerminateCause, now: float) -> list[Effect]:
         effects: list[Effect] = []
-        for tunnel in list(self._tunnels.values()):
+        for tunnel in tunnels:
             for session in list(tunnel.sessions.values()):
                 effects += session.terminate(cause, now)
                 effects += self._finish(session, cause, now)

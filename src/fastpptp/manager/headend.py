@@ -272,6 +272,12 @@ class HeadendSession(Session):
             connection=self.connection,
             filter=self.policy.filter,
             worker=self.worker + 1,
+            minimum_speed=self.call.minimum_bps,
+            maximum_speed=self.call.maximum_bps,
+            connect_speed=self.call.connect_speed,
+            bearer_type=self.call.bearer_type,
+            framing_type=self.call.framing_type,
+            physical_channel=self.call.physical_channel,
         )
 
     # Snapshots.

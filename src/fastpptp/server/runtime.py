@@ -47,6 +47,9 @@ PAYLOAD = {
     f"payload_{direction}_{unit}": f"{way}_{unit}"
     for direction, way in (("received", "rx"), ("sent", "tx"))
     for unit in ("octets", "packets", "discards")
+} | {
+    "payload_received_resets": "mppe_resets_received",
+    "payload_sent_resets": "mppe_resets_sent",
 }
 
 Load = Callable[[], Awaitable[PolicySnapshot]]
@@ -86,6 +89,7 @@ class Headend:
         self._servers: list[asyncio.Server] = []
         self._timer: asyncio.TimerHandle | None = None
         self._idle: asyncio.Event | None = None
+        self._started = 0.0
         workers = Workers(dataplane.workers, movable=dataplane.movable)
         self.manager = SessionManager(policy, rng=os.urandom, workers=workers)
         self.events = EventSink(EventLog(policy.events))
@@ -112,9 +116,14 @@ class Headend:
         """Whether control connections are taken."""
         return bool(self._servers) and self._idle is None
 
+    def uptime(self, now: float) -> float:
+        """Seconds since start()."""
+        return now - self._started
+
     async def start(self) -> None:
         """Take control connections and read the dataplane from now on."""
         loop = asyncio.get_running_loop()
+        self._started = loop.time()
         loop.set_exception_handler(self._loop_failed)
         self._reach.start(loop.call_soon_threadsafe)
         self._answers.start()
@@ -198,6 +207,16 @@ class Headend:
         for view in chosen:
             self._do(self.manager.terminate(view.id, TerminateCause.ADMIN_RESET, now))
         return chosen
+
+    def stop_tunnels(self, peer: IPv4Address) -> int:
+        """End the control connections with `peer`; how many there were."""
+        count, effects = self.manager.stop_tunnels(peer, self._now())
+        self._do(effects)
+        return count
+
+    def rows(self, views: Iterable[SessionView]) -> Any:
+        """A copy of the sessions' rows of the dataplane's stats, as one array."""
+        return self._dataplane.stats[[view.local_call_id for view in views]]
 
     def counters(self, view: SessionView) -> dict[str, Any]:
         """The session's row of the dataplane's stats."""
@@ -291,6 +310,8 @@ class Headend:
             sent_packets=int(row["tx_packets"]),
             received_discards=int(row["rx_discards"]),
             sent_discards=int(row["tx_discards"]),
+            received_resets=int(row["mppe_resets_received"]),
+            sent_resets=int(row["mppe_resets_sent"]),
         )
 
     # Answers that took their time (server/answers.py).

@@ -43,8 +43,9 @@ class SessionView:
     `user` is the name as the peer sent it, `account` the user that logged in by it, None before.
     `assigned_by` is the method that found the address, `networks` are behind the peer,
     `client_type` is what the peer calls its maker. Windows are in packets, delays (PPD) in 1/10 s,
-    times in monotonic seconds, None while there is no login. `worker` counts from 1. The counters
-    are in the dataplane's stats, in the row of `local_call_id`, while `handle` lives.
+    times in monotonic seconds, None while there is no login. `worker` counts from 1. Speeds are in
+    bit/s, the types as the peer asked (RFC 2637 2.7). The counters are in the dataplane's stats,
+    in the row of `local_call_id`, while `handle` lives.
     """
 
     id: int
@@ -75,3 +76,9 @@ class SessionView:
     connection: int
     filter: str | None
     worker: int
+    minimum_speed: int
+    maximum_speed: int
+    connect_speed: int
+    bearer_type: int
+    framing_type: int
+    physical_channel: int

@@ -19,7 +19,7 @@ import pytest
 from click.testing import CliRunner
 from scapy.layers.inet import ICMP
 
-from fastpptp.admin import api
+from fastpptp.admin import api, feed, snapshot
 from fastpptp.admin.api import AdminServer
 from fastpptp.admin.client import AdminClient, AdminError
 from fastpptp.admin.meter import Meter
@@ -27,6 +27,7 @@ from fastpptp.bootstrap import Bootstrap
 from fastpptp.cli import cli
 from fastpptp.cli.rates import Sample, measured
 from fastpptp.errors import ConfigurationError, Problem, UnavailableError
+from fastpptp.server.eventsink import wall_clock
 from fastpptp.server.ping import echo_request
 from fastpptp.settings import profiles
 from fastpptp.store import Store
@@ -626,5 +627,97 @@ def test_sessions_are_watched_until_ctrl_c(tmp_path: Path, monkeypatch: pytest.M
         code, said = await made.cli("sessions", "--watch")
         assert (code, turns) == (0, [1, 1, 1])
         assert "pptpuser" in said
+
+    run(tmp_path, test)
+
+
+def test_the_snapshot(tmp_path: Path) -> None:
+    """It has what the screens have, and is not touched by what an administrator has reset."""
+
+    async def test(made: Served) -> None:
+        await made.rig.dial_up()
+        await pass_traffic(made, rx_octets=5000, tx_packets=3, mppe_resets_sent=2, flow=3)
+        await made.ask(made.client.reset)
+        found = await made.ask(made.client.snapshot)
+        (row,), (tunnel,) = found.sessions, found.tunnels
+        detail = await made.ask(made.client.session, row.id)
+        for name in (
+            "id",
+            "user",
+            "group",
+            "client_type",
+            "worker",
+            "local_call_id",
+            "serial",
+            "peer_call_id",
+            "local_window",
+            "peer_window",
+            "local_delay",
+            "peer_delay",
+        ):
+            assert getattr(row, name) == detail[name], name
+        assert (str(IPv4Address(row.peer)), str(IPv4Address(row.address))) == (
+            detail["peer"], detail["address"],
+        )  # fmt: skip
+        assert (row.bits, row.stateless) == (128, True)
+        assert datetime.fromisoformat(detail["login_time"]).timestamp() == pytest.approx(
+            row.login_time, abs=1
+        )
+        assert 0 <= row.age < 10
+        assert (row.rx_octets, row.tx_packets, row.mppe_resets_sent, row.flow) == (5000, 3, 2, 3)
+        assert row.connect_speed == 100_000_000
+        assert (tunnel.vendor, tunnel.sessions, tunnel.version) == ("fastpptp", 1, 0x0100)
+        assert (tunnel.peer, tunnel.local) == (row.peer, int(IPv4Address("127.0.0.1")))
+        assert ("PPTP", 42, 1) in found.events
+        await made.ask(made.client.restore)
+        totals = (await made.ask(made.client.pptp_statistics))["totals"]
+        assert totals.items() <= found.totals.items()
+        assert found.totals["payload_sent_resets"] == 2
+
+    run(tmp_path, test)
+
+
+def test_many_sessions_in_a_snapshot_leave_others_their_turn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between two lines others run, and may end the sessions that are to come."""
+    monkeypatch.setattr(feed, "BATCH", 1)
+
+    async def test(made: Served) -> None:
+        headend = made.rig.headend
+        await made.rig.dial_up()
+        await made.rig.dial_up()
+        kinds = []
+        async for line in feed.lines(headend, {}, wall_clock()):
+            kind, rows = json.loads(line)
+            kinds.append((kind, len(rows)))
+            if kind == "sessions":
+                headend.logout(lambda view: True)
+                await until(lambda: not headend.manager.session_ids())
+        assert kinds[2:] == [
+            ("tunnels", 1), ("tunnels", 1), ("sessions", 1), ("sessions", 0), ("end", 0),
+        ]  # fmt: skip
+
+    run(tmp_path, test)
+
+
+def test_a_snapshot_that_ends_too_soon() -> None:
+    with pytest.raises(UnavailableError, match="ends too soon"):
+        snapshot.read([b'["head",["1","host",1.0,{}]]\n', b'["events",[]]\n'])
+
+
+def test_tunnels_are_stopped(tmp_path: Path) -> None:
+    async def test(made: Served) -> None:
+        await made.rig.dial_up()
+        assert await made.ask(made.client.stop_tunnels, "192.0.2.1") == 0
+        assert made.rig.headend.manager.tunnels()
+        assert await made.ask(made.client.stop_tunnels, "127.0.0.1") == 1
+        await until(lambda: not made.rig.headend.manager.holdings()["connections"])
+        (ended,) = await made.ask(made.client.ended)
+        assert ended["cause"] == "Admin-Reset"
+        events = (await made.ask(made.client.events, **{"class": "CONFIG"}))["events"]
+        assert "tunnels to peer 127.0.0.1 closed: 1" in events[-1]["text"]
+        with pytest.raises(ConfigurationError, match="whose tunnels"):
+            await made.ask(made.client._ask, "POST", "/tunnels/stop", {"session": 1})
 
     run(tmp_path, test)

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import re
+from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
+from fastpptp.admin import metrics, reference
 from fastpptp.admin.monitor import MonitorServer
 from fastpptp.errors import UnavailableError
 from fastpptp.manager.accounting import SetupTimes
 from tests.unit.server.support import LOOPBACK, Rig, running, until
 
+DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "metrics.md"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 
 
@@ -31,8 +35,9 @@ class Scraped:
     """Samples by name and labels."""
 
     def __init__(self, text: str) -> None:
+        self.families = list(text_string_to_metric_families(text))
         self.values: dict[tuple[str, frozenset[tuple[str, str]]], float] = {}
-        for family in text_string_to_metric_families(text):
+        for family in self.families:
             for sample in family.samples:
                 self.values[sample.name, frozenset(sample.labels.items())] = sample.value
 
@@ -124,3 +129,39 @@ def test_setup_times(seconds: float, bucket: int) -> None:
     times.observe(seconds)
     assert times.counts.index(1) == bucket
     assert times.seconds == seconds
+
+
+def test_the_reference_is_not_stale() -> None:
+    assert DOCUMENT.read_text() == reference.text(), "run `make docs`"
+
+
+def documented() -> dict[str, tuple[str, set[str], str]]:
+    """Type, labels and unit of what docs/metrics.md lists, by the samples' names."""
+    row = re.compile(r"^\| `(\w+)` \| (\w+) \| ([^|]*) \| (\w*) ?\| .+ \|$", re.MULTILINE)
+    rows = row.findall(DOCUMENT.read_text())
+    return {
+        name: (kind, set(re.findall(r"\w+", labels)), unit) for name, kind, labels, unit in rows
+    }
+
+
+def test_everything_that_is_exposed_is_documented_as_it_is() -> None:
+    """Held against what a parser of another's reads, not against the declarations."""
+
+    async def run() -> None:
+        async with running() as rig:
+            await rig.dial_up()
+            rows, found = documented(), await scrape(rig)
+            for family in found.families:
+                ending = {"counter": "_total", "histogram": "_bucket", "info": "_info", "gauge": ""}
+                kind, labels, unit = rows.pop(family.name + ending[family.type])
+                assert (family.type, family.unit) == (kind, unit), family.name
+                for sample in family.samples:
+                    assert set(sample.labels) - {"le"} == labels, sample
+            assert not rows, "documented, and not exposed"
+
+    asyncio.run(run())
+
+
+def test_every_label_is_explained() -> None:
+    used = {label for family in metrics.FAMILIES for label in family.labels}
+    assert used == set(metrics.LABELS)
