@@ -10,11 +10,10 @@ from __future__ import annotations
 
 from fastpptp.aaa.claims import LoginClaims
 from fastpptp.aaa.local import LocalAuthenticator
-from fastpptp.aaa.policy import AuthReason, AuthRequest, Decision, Identity, Policy
+from fastpptp.aaa.policy import AuthRequest, Decision, Identity, Policy
 from fastpptp.aaa.throttle import HoldOff, Throttle
 
 __all__ = [
-    "AuthReason",
     "AuthRequest",
     "Decision",
     "HoldOff",

@@ -12,10 +12,11 @@ from itertools import count
 
 from fastpptp.aaa import names
 from fastpptp.aaa.claims import LoginClaims
-from fastpptp.aaa.policy import AuthReason, AuthRequest, Decision, Identity, Policy
+from fastpptp.aaa.policy import AuthRequest, Decision, Identity, Policy
 from fastpptp.aaa.throttle import Throttle
 from fastpptp.aaa.verify import Verified, is_change, verify
 from fastpptp.events.catalogue import Occurrence, occur
+from fastpptp.events.causes import Cause
 from fastpptp.ppp.auth.types import Accept, Reject
 from fastpptp.settings.check import broken_rules
 from fastpptp.settings.resolve import Effective, UserRecord
@@ -27,11 +28,11 @@ _DUMMY_PASSWORD = "9Kq2-vT7x!mB4"
 
 # MS-CHAP's codes (RFC 2759 section 6); what is not here is 691.
 _ERRORS = {
-    AuthReason.HOURS: 646,
-    AuthReason.DISABLED: 647,
-    AuthReason.PASSWORD_EXPIRED: 648,
-    AuthReason.NO_PPTP: 649,
-    AuthReason.PASSWORD_NOT_CHANGED: 709,
+    Cause.OUTSIDE_HOURS: 646,
+    Cause.LOGIN_DISABLED: 647,
+    Cause.PASSWORD_EXPIRED: 648,
+    Cause.TUNNELING_PROTOCOL: 649,
+    Cause.PASSWORD_NOT_CHANGED: 709,
 }
 
 
@@ -64,21 +65,21 @@ class LocalAuthenticator:
         self.claims.release(identity.user, identity.claim)
 
     def authenticate(self, request: AuthRequest) -> Decision:
-        """Accept with an Identity that holds a claim, or Reject with its reason. Never raises
+        """Accept with an Identity that holds a claim, or Reject with its cause. Never raises
         for what a peer sent.
         """
         handle = next(self._handles)
         user = names.find(self._policy, request.name)
         effective = user.effective if user is not None else self._policy.base
         if request.method not in effective.authentication_protocols:
-            reason = AuthReason.METHOD_NOT_ALLOWED
-            return Decision(Reject(not_allowed=True), reason=reason)
+            cause = Cause.METHOD_NOT_ALLOWED
+            return Decision(Reject(not_allowed=True, cause=cause), cause=cause)
         subject = user.name if user is not None else request.name
         held = self._throttle.holds(request.peer, subject, request.now)
         password = user.password if user is not None else _DUMMY_PASSWORD
         verified = verify(request.credential, request.name, password)
         if held:
-            return self._refuse(request, handle, AuthReason.THROTTLED)
+            return self._refuse(request, handle, Cause.THROTTLED)
         if user is None or verified is None:
             return self._failed(request, handle, user, effective)
         self._throttle.succeeded(request.peer, subject)
@@ -88,7 +89,7 @@ class LocalAuthenticator:
         self, request: AuthRequest, handle: int, user: UserRecord | None, effective: Effective
     ) -> Decision:
         """A wrong user or password; told apart in the log alone."""
-        reason = AuthReason.NO_USER if user is None else AuthReason.INVALID_PASSWORD
+        cause = Cause.USER_NOT_FOUND if user is None else Cause.WRONG_PASSWORD
         subject = request.name if user is None else user.name
         hold = self._throttle.failed(request.peer, subject, request.now)
         events: tuple[Occurrence, ...] = ()
@@ -105,21 +106,21 @@ class LocalAuthenticator:
                 ),
             )
         if is_change(request.credential):
-            reject = Reject(_ERRORS[AuthReason.PASSWORD_NOT_CHANGED])
+            reject = Reject(_ERRORS[Cause.PASSWORD_NOT_CHANGED], cause=cause)
         else:
-            reject = Reject(retries=effective.authentication_retries)
-        return self._reject(request, handle, reason, reject, events)
+            reject = Reject(retries=effective.authentication_retries, cause=cause)
+        return self._reject(request, handle, cause, reject, events)
 
     def _permit(
         self, request: AuthRequest, handle: int, user: UserRecord, verified: Verified
     ) -> Decision:
         """The password is right: may this user log in, here and now?"""
-        reason = self._obstacle(request, user.effective, verified)
-        if reason is not None:
-            return self._refuse(request, handle, reason)
+        cause = self._obstacle(request, user.effective, verified)
+        if cause is not None:
+            return self._refuse(request, handle, cause)
         claim = self.claims.claim(user.name, user.effective.simultaneous_logins)
         if claim is None:
-            return self._refuse(request, handle, AuthReason.LOGINS_EXCEEDED)
+            return self._refuse(request, handle, Cause.LOGINS_EXCEEDED)
         identity = Identity(
             user.name,
             user.group,
@@ -141,26 +142,27 @@ class LocalAuthenticator:
     @staticmethod
     def _obstacle(
         request: AuthRequest, effective: Effective, verified: Verified
-    ) -> AuthReason | None:
+    ) -> Cause | None:
         if effective.simultaneous_logins == 0:
-            return AuthReason.DISABLED
+            return Cause.LOGIN_DISABLED
         if not effective.access_hours.allows(request.wall):
-            return AuthReason.HOURS
+            return Cause.OUTSIDE_HOURS
         if PPTP not in effective.tunneling_protocols:
-            return AuthReason.NO_PPTP
+            return Cause.TUNNELING_PROTOCOL
         new = verified.new_password
         if new is None:
-            return AuthReason.PASSWORD_EXPIRED if effective.password_expired else None
-        return None if _may_become(new, effective) else AuthReason.PASSWORD_NOT_CHANGED
+            return Cause.PASSWORD_EXPIRED if effective.password_expired else None
+        return None if _may_become(new, effective) else Cause.PASSWORD_NOT_CHANGED
 
-    def _refuse(self, request: AuthRequest, handle: int, reason: AuthReason) -> Decision:
-        return self._reject(request, handle, reason, Reject(_ERRORS.get(reason, 691)))
+    def _refuse(self, request: AuthRequest, handle: int, cause: Cause) -> Decision:
+        reject = Reject(_ERRORS.get(cause, 691), cause=cause)
+        return self._reject(request, handle, cause, reject)
 
     @staticmethod
     def _reject(
         request: AuthRequest,
         handle: int,
-        reason: AuthReason,
+        cause: Cause,
         reject: Reject,
         events: tuple[Occurrence, ...] = (),
     ) -> Decision:
@@ -169,13 +171,14 @@ class LocalAuthenticator:
             "AUTH",
             5,
             peer=request.peer,
-            reason=reason.value,
+            reason=cause.login,
             handle=handle,
             server=None,
             user=request.name,
             domain=domain,
+            code=cause,
         )
-        return Decision(reject, reason=reason, events=(rejected, *events))
+        return Decision(reject, cause=cause, events=(rejected, *events))
 
 
 def _hours_end(request: AuthRequest, effective: Effective) -> float | None:

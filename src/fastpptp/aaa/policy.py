@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import Enum
 from ipaddress import IPv4Address
 from typing import Protocol
 
 from fastpptp.events.catalogue import Occurrence
+from fastpptp.events.causes import Cause
 from fastpptp.ppp.auth.types import AuthMethod, AuthResult, Credential
 from fastpptp.settings.resolve import Effective, UserRecord
 
@@ -24,21 +24,6 @@ class Policy(Protocol):
     def user(self, name: str) -> UserRecord | None:
         """The user of this name (case-sensitive), or None."""
         ...
-
-
-class AuthReason(Enum):
-    """Why a login was refused; the value is AUTH/5's word for it."""
-
-    NO_USER = "User was not found"
-    INVALID_PASSWORD = "Invalid password"
-    THROTTLED = "Too many failed logins"
-    METHOD_NOT_ALLOWED = "Authentication protocol not allowed"
-    DISABLED = "Login is disabled"
-    HOURS = "Outside of the access hours"
-    PASSWORD_EXPIRED = "Password has expired"
-    PASSWORD_NOT_CHANGED = "Password could not be changed"
-    LOGINS_EXCEEDED = "Simultaneous logins exceeded for user"
-    NO_PPTP = "PPTP is not among the tunneling protocols"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +59,9 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The answer: `identity` when it is an Accept, `reason` when it is a Reject."""
+    """The answer: `identity` when it is an Accept, `cause` when it is a Reject."""
 
     result: AuthResult
     identity: Identity | None = None
-    reason: AuthReason | None = None
+    cause: Cause | None = None
     events: tuple[Occurrence, ...] = ()

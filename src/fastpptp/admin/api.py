@@ -6,7 +6,7 @@
 | GET /v1/sessions | user, group, client, address, method, encryption, state | sessions |
 | GET /v1/sessions/ID | | one session in detail |
 | POST /v1/sessions/ID/ping | | address, server_address, rtt: seconds, null without a reply |
-| POST /v1/logout | session, user, group, address, or all: true | sessions: those that are ended |
+| POST /v1/logout | session, user, group, address, or all: true; `edited` | sessions: those that are ended |
 | POST /v1/tunnels/stop | peer | tunnels: how many are ended |
 | GET /v1/snapshot | | everything at once, a JSON value a line: see admin/snapshot.py |
 | GET /v1/events | class, severity, client, group, newest, per_page, page | events, page, pages |
@@ -20,6 +20,7 @@
 | POST /v1/reload | | revision |
 | GET /metrics, /healthz, /readyz | | see admin/monitor.py |
 
+`edited: true` says that their account was changed or deleted, and so the cause.
 An error is {"error": what, "remedy": what to do, "problems": [{where, what, remedy}]}.
 """
 
@@ -47,7 +48,7 @@ from fastpptp.events.catalogue import occur
 from fastpptp.server.eventsink import wall_clock
 from fastpptp.server.ping import ping
 from fastpptp.server.runtime import Headend
-from fastpptp.session import SessionView
+from fastpptp.session import Cause, SessionView
 from fastpptp.store.history import Author, peer_of
 
 PATH_LIMIT = 107  # sun_path without its NUL
@@ -141,8 +142,9 @@ class AdminApi:
         return web.json_response({"ended": rows})
 
     async def logout(self, request: web.Request) -> web.Response:
-        wanted = selection(await _body(request))
-        ended = self._headend.logout(wanted)
+        body = dict(await _body(request))
+        cause = Cause.ACCOUNT_CHANGED if body.pop("edited", False) else Cause.ADMIN_LOGOUT
+        ended = self._headend.logout(selection(body), cause)
         if ended:
             numbers = ", ".join(str(view.id) for view in ended)
             self._record(request, f"sessions logged out: {numbers}")

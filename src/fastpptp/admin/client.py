@@ -53,7 +53,10 @@ class AdminClient:
         return self._ask("POST", f"/sessions/{number}/ping")
 
     def logout(self, **whom: object) -> list[int]:
-        """End the sessions that one word says, such as `user=` or `all=True`; their numbers."""
+        """End the sessions that one word says, such as `user=` or `all=True`; their numbers.
+
+        `edited=True`: because their account was changed.
+        """
         ended: list[int] = self._ask("POST", "/logout", whom)["sessions"]
         return ended
 

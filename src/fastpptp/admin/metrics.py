@@ -36,7 +36,7 @@ Samples: TypeAlias = Iterable[tuple[str | tuple[str, ...], float]]
 # What the values of a label are.
 LABELS: Mapping[str, str] = MappingProxyType(
     {
-        "cause": "RADIUS' Acct-Terminate-Cause",
+        "cause": "its code (docs/events.md)",
         "class": "the event's class, such as PPTP",
         "encryption": "as `fastpptp sessions` shows it, none without",
         "method": "the authentication protocol, none before a login",
@@ -161,6 +161,11 @@ def _counted(field: str) -> Callable[[Scrape], Samples]:
     return lambda scrape: [((), getattr(scrape.statistics, field))]
 
 
+def _by_cause(field: str) -> Callable[[Scrape], Samples]:
+    """A field of Statistics that has a number for each cause."""
+    return lambda scrape: getattr(scrape.statistics, field).items()
+
+
 def _payload(name: str) -> Callable[[Scrape], Samples]:
     return lambda scrape: [((), scrape.payload[f"payload_{name}"])]
 
@@ -181,20 +186,23 @@ FAMILIES: tuple[Family, ...] = (
     Info("", "This headend", lambda scrape: {"version": __version__}, labels=("version",)),
     Counter("tunnels", "Control connections that were established", _counted("total_tunnels")),
     Counter("tunnels_refused", "Control connections that were refused",
-            _counted("refused_tunnels")),
+            _by_cause("tunnels_refused"), labels=("cause",)),
+    Counter("tunnels_ended", "Control connections that were let in and ended",
+            _by_cause("tunnels_ended"), labels=("cause",)),
     Gauge("tunnels_active", "Control connections that are established", _counted("active_tunnels")),
     Gauge("tunnels_peak", "The most that were established at one time", _counted("peak_tunnels")),
     Gauge("tunnels_half_open", "TCP connections that are not established yet",
           _counted("half_open")),
     Counter("sessions", "Sessions that were started", _counted("total_sessions")),
-    Counter("sessions_refused", "Calls that were refused", _counted("refused_sessions")),
+    Counter("sessions_refused", "Calls that were refused", _by_cause("sessions_refused"),
+            labels=("cause",)),
     Gauge("sessions_active", "Sessions now", _counted("active_sessions")),
     Gauge("sessions_peak", "The most at one time", _counted("peak_sessions")),
     Gauge("handshakes", "Sessions that are being negotiated", _counted("handshakes")),
     Gauge("sessions_by", "Sessions now, by how they are protected", _protected,
           labels=("method", "encryption")),
-    Counter("sessions_ended", "Sessions that ended",
-            lambda scrape: scrape.statistics.ended.items(), labels=("cause",)),
+    Counter("sessions_ended", "Sessions that ended", _by_cause("ended"), labels=("cause",)),
+    Counter("logins_failed", "Logins that failed", _by_cause("logins_failed"), labels=("cause",)),
     Histogram("session_setup_seconds", "From the call to the first address",
               lambda scrape: scrape.statistics.setup, SETUP_BUCKETS, unit="seconds"),
     Counter("control_received_octets", "Octets of control messages received",

@@ -17,6 +17,7 @@ from fastpptp.admin.query import encryption_of
 from fastpptp.events.format import reference
 from fastpptp.events.log import EventPage, EventRecord
 from fastpptp.manager import Departure, Statistics
+from fastpptp.manager.accounting import BY_CAUSE
 from fastpptp.session import SessionState, SessionView
 
 # Whose buffer is full, by the stats row's bits: ours, or behind the peer's window.
@@ -97,7 +98,7 @@ def session_statistics(view: SessionView, row: Row) -> dict[str, Any]:
 
 
 def ended_session(departure: Departure, now: float, wall: datetime) -> dict[str, Any]:
-    """A session that has ended, with its reason; `cause` is RADIUS' Acct-Terminate-Cause."""
+    """A session that has ended, with its cause: its code, the product's words, RADIUS' word."""
     counters = departure.counters
     row = {
         "rx_octets": counters.received_octets,
@@ -109,9 +110,10 @@ def ended_session(departure: Departure, now: float, wall: datetime) -> dict[str,
     return session_summary(departure.view, row, departure.ended_at, at) | {
         "state": SessionState.ENDED.value,
         "ended_at": at.isoformat(timespec="seconds"),
-        "cause": departure.cause.label,
+        "cause": departure.cause.code,
         "reason": departure.cause.text,
-        "info": departure.info,
+        "info": departure.cause.info or departure.cause.login or None,
+        "acct_terminate_cause": departure.cause.acct,
     }
 
 
@@ -123,8 +125,11 @@ def statistics(counts: Statistics, views: Iterable[SessionView]) -> dict[str, An
         by_encryption[encryption_of(view)] += 1
         by_method[view.method.value if view.method else "none"] += 1
     # asdict() would take a Counter's items for things to count.
-    return asdict(replace(counts, ended=Counter())) | {
-        "ended": dict(counts.ended),
+    by_cause: dict[str, Counter[str]] = {name: getattr(counts, name) for name in BY_CAUSE}
+    return asdict(replace(counts, **dict.fromkeys(BY_CAUSE, Counter()))) | {
+        **{name: dict(found) for name, found in by_cause.items()},
+        "refused_tunnels": counts.refused_tunnels,
+        "refused_sessions": counts.refused_sessions,
         "by_encryption": by_encryption,
         "by_method": by_method,
     }
@@ -152,6 +157,7 @@ def event(record: EventRecord) -> dict[str, Any]:
         "number": record.number,
         "repeat": record.repeat,
         "client": _text(record.peer),
+        "cause": record.occurrence.cause or None,
         "text": record.text(),
         "line": reference(record),
     }

@@ -70,7 +70,7 @@ class Editor:
         }
         said = f"{done} {_effect(touches, told)}"
         if logout and told != NOT_RUNNING:
-            ended = data["logged_out"] = self.env.headend().logout(**logout)
+            ended = data["logged_out"] = self.env.headend().logout(**logout, edited=True)
             said += f" Sessions ended: {len(ended)}."
         self.env.answer(data, lambda: click.echo(said))
 

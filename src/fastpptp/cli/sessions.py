@@ -81,6 +81,7 @@ ENDED_COLUMNS = (
     Column("Ended", "ended_at", text=_moment),
     Column("Reason", "reason"),
     Column("Info", "info"),
+    Column("Cause", "cause"),
 )
 
 

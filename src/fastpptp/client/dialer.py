@@ -33,7 +33,7 @@ from fastpptp.pptp import (
     StartResult,
     name_of,
 )
-from fastpptp.session import Session, TerminateCause
+from fastpptp.session import Cause, Session
 
 CONNECTION = 1
 GENERATION = 1
@@ -146,7 +146,7 @@ class Dialer:
             effects += session.renegotiate_ccp(now)
         if bits & CallEvent.PEER_SILENT:
             self._fail("the headend stopped answering LCP Echo-Requests")
-            effects += session.carrier_lost(TerminateCause.LOST_CARRIER, now)
+            effects += session.carrier_lost(Cause.ECHO_TIMEOUT, now)
         return self._settle(session, effects, now)
 
     def complete(self, token: int, result: object, now: float) -> list[Effect]:
@@ -175,7 +175,7 @@ class Dialer:
         self._wanted = False
         session = self.session
         if session is not None and not session.ended and session.attached:
-            return self._settle(session, session.terminate(TerminateCause.USER_REQUEST, now), now)
+            return self._settle(session, session.terminate(Cause.USER_REQUEST, now), now)
         return self._apply(self._control.stop(now), now)
 
     # The control connection's events.
@@ -249,7 +249,7 @@ class Dialer:
         self._fail(self._lost)
         effects: list[Effect] = []
         if self.session is not None:
-            effects += self.session.carrier_lost(TerminateCause.LOST_CARRIER, now)
+            effects += self.session.carrier_lost(Cause.CONTROL_LOST, now)
             effects += self.session.detach()
         return effects + self._apply(self._control.stop(now), now)
 

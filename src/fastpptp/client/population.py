@@ -33,7 +33,7 @@ from fastpptp.pptp import (
     ControlEvent,
     Role,
 )
-from fastpptp.session import Session, SessionState, TerminateCause
+from fastpptp.session import Cause, Session, SessionState
 from fastpptp.timers import TimerQueue
 
 
@@ -175,7 +175,7 @@ class Population:
         client.unwanted = True
         if client.session is None:
             return self._clear(client, now)
-        ending = client.session.terminate(TerminateCause.USER_REQUEST, now)
+        ending = client.session.terminate(Cause.USER_REQUEST, now)
         return self._settle(client, client.session, ending, now)
 
     def leave(self, number: int, now: float) -> list[Effect]:
@@ -294,7 +294,7 @@ class Population:
         if client.session is None:
             self._ids.free(client.handle)
         else:
-            effects += client.session.carrier_lost(TerminateCause.LOST_CARRIER, now)
+            effects += client.session.carrier_lost(Cause.CONTROL_LOST, now)
             effects += client.session.detach()
         self._tell_end(client, end_words(client.session, event), now)
         if event.end is CallEnd.CONTROL_CLOSED:

@@ -45,17 +45,21 @@ PER_FIELD: Mapping[str, str] = MappingProxyType(
     }
 )
 
-# Who it is about: allowed on every event.
-CONTEXT = frozenset({"group", "user"})
+# Who it is about, and the code of its cause (causes.py): allowed on every event.
+CONTEXT = frozenset({"code", "group", "user"})
 
 
 @dataclass(frozen=True, slots=True)
 class EventType:
-    """One kind of event. `shows_peer` puts the client's IP address into the header line."""
+    """One kind of event. `shows_peer` puts the client's IP address into the header line.
+
+    One that is `caused` always comes with a cause.
+    """
 
     severity: int
     text: str
     shows_peer: bool = True
+    caused: bool = False
     names: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -83,6 +87,11 @@ class Occurrence:
     def severity(self) -> int:
         return self.type.severity
 
+    @property
+    def cause(self) -> str:
+        """The code of its cause (causes.py), empty where it has none."""
+        return self.fields.get("code", "")
+
     def text(self) -> str:
         """The event's words; lines are parted by `\\n`, values hold no control characters."""
         values = {name: printable(value) for name, value in self.fields.items()}
@@ -102,8 +111,9 @@ def occur(
     """An Occurrence of event `cls`/`number` with its template's fields.
 
     A field of PER_FIELD may be absent, None or empty; `group` and `user` may always be given,
-    so that the log can be searched by them. An unknown event, a missing field and one that
-    the text does not use are the caller's fault: LocalProtocolError.
+    so that the log can be searched by them, and so may `code`, a Cause: it must where the event
+    is `caused`. An unknown event, a missing field and one that the text does not use are the
+    caller's fault: LocalProtocolError.
     """
     kind = EVENTS.get((cls, number))
     if kind is None:
@@ -120,36 +130,31 @@ def occur(
 
 def _pptp() -> dict[int, EventType]:
     return {
-        34: EventType(INFORMATION_HIGH, "Tunnel to peer {peer} closed, reason: {reason} ({info})"),
+        34: EventType(INFORMATION_HIGH, "Tunnel to peer {peer} closed, reason: {reason} ({info})", caused=True),
         35: EventType(
             INFORMATION_HIGH,
             "Session closed on tunnel {peer} (peer {peer_call_id}, local {local_call_id}, "
-            "serial {serial}), reason: {reason} ({info})",
-        ),
+            "serial {serial}), reason: {reason} ({info})", caused=True),
         42: EventType(INFORMATION_HIGH, "Session started on tunnel {peer}"),
         47: EventType(INFORMATION_HIGH, "Tunnel to peer {peer} established"),
         # Refusals.
-        100: EventType(WARNING, "Tunnel to peer {peer} refused: Max. Tunnels ({limit}) reached"),
+        100: EventType(WARNING, "Tunnel to peer {peer} refused: Max. Tunnels ({limit}) reached", caused=True),
         101: EventType(
-            WARNING, "Session refused on tunnel {peer}: Max. Sessions/Tunnel ({limit}) reached"
-        ),
-        102: EventType(WARNING, "Session refused on tunnel {peer}: no Call-ID is free"),
+            WARNING, "Session refused on tunnel {peer}: Max. Sessions/Tunnel ({limit}) reached", caused=True),
+        102: EventType(WARNING, "Session refused on tunnel {peer}: no Call-ID is free", caused=True),
         103: EventType(
-            WARNING, "Session refused on tunnel {peer}: {limit} handshakes are in flight"
-        ),
-        104: EventType(WARNING, "Tunnel to peer {peer} refused: PPTP is not enabled"),
+            WARNING, "Session refused on tunnel {peer}: {limit} handshakes are in flight", caused=True),
+        104: EventType(WARNING, "Tunnel to peer {peer} refused: PPTP is not enabled", caused=True),
         105: EventType(
-            WARNING, "Tunnel to peer {peer} refused: {limit} of its connections are half open"
-        ),
-        106: EventType(WARNING, "Tunnel to peer {peer} refused: {limit} connections are half open"),
-        107: EventType(WARNING, "Session refused on tunnel {peer}: {reason}"),
+            WARNING, "Tunnel to peer {peer} refused: {limit} of its connections are half open", caused=True),
+        106: EventType(WARNING, "Tunnel to peer {peer} refused: {limit} connections are half open", caused=True),
+        107: EventType(WARNING, "Session refused on tunnel {peer}: {reason}", caused=True),
+        108: EventType(WARNING, "Tunnel to peer {peer} refused: the headend is stopping", caused=True),
         # What peers do wrong.
-        110: EventType(WARNING, "Peer {peer} sent a wrong control message: {detail}"),
-        111: EventType(INFORMATION, "Peer {peer} sent a duplicate: {detail}"),
-        112: EventType(WARNING, "Peer {peer} sent no Echo-Reply in {seconds} s"),
+        110: EventType(WARNING, "Peer {peer} sent a wrong control message: {detail}", caused=True),
+        112: EventType(WARNING, "Peer {peer} sent no Echo-Reply in {seconds} s", caused=True),
         113: EventType(
-            WARNING, "Peer {peer} did not establish the control connection in {seconds} s"
-        ),
+            WARNING, "Peer {peer} did not establish the control connection in {seconds} s", caused=True),
         # A firewall, or a NAT without a helper, is the most common fault in the field; a NAT that
         # breaks the IP checksum looks the same from here but for the host's counter.
         114: EventType(
@@ -165,7 +170,7 @@ def _pptp() -> dict[int, EventType]:
             "time-outs {timeout_errors}, alignment {alignment_errors}",
         ),
         # Our own time-outs.
-        120: EventType(INFORMATION, "Tunnel to peer {peer} has had no session for {seconds} s"),
+        120: EventType(INFORMATION, "Tunnel to peer {peer} has had no session for {seconds} s", caused=True),
     }
 
 
@@ -174,21 +179,18 @@ def _ppp() -> dict[int, EventType]:
     return {
         6: EventType(
             INFORMATION_HIGH,
-            f"{gone}\nPPTP Encryption configured as REQUIRED.. remote client not supporting it.",
-        ),
+            f"{gone}\nPPTP Encryption configured as REQUIRED.. remote client not supporting it.", caused=True),
         8: EventType(INFORMATION, "User [{user}]\nAuthenticated successfully with {method}"),
         9: EventType(
-            INFORMATION, "User [{user}]\ndisconnected.. failed authentication ( {method} )"
-        ),
-        12: EventType(INFORMATION, f"{gone}. Authentication protocol not allowed."),
-        100: EventType(INFORMATION_HIGH, f"{gone}. Idle Timeout of {{minutes}} minutes reached."),
+            INFORMATION, "User [{user}]\ndisconnected.. failed authentication ( {method} )", caused=True),
+        12: EventType(INFORMATION, f"{gone}. Authentication protocol not allowed.", caused=True),
+        100: EventType(INFORMATION_HIGH, f"{gone}. Idle Timeout of {{minutes}} minutes reached.", caused=True),
         101: EventType(
-            INFORMATION_HIGH, f"{gone}. Maximum Connect Time of {{minutes}} minutes reached."
-        ),
-        102: EventType(WARNING, f"{gone}. Peer does not answer LCP Echo-Requests."),
-        103: EventType(WARNING, f"{gone}. Link is looped back."),
-        104: EventType(INFORMATION_HIGH, f"{gone}. {{reason}}."),
-        105: EventType(INFORMATION_HIGH, f"{gone}. Access Hours [{{hours}}] ended."),
+            INFORMATION_HIGH, f"{gone}. Maximum Connect Time of {{minutes}} minutes reached.", caused=True),
+        102: EventType(WARNING, f"{gone}. Peer does not answer LCP Echo-Requests.", caused=True),
+        103: EventType(WARNING, f"{gone}. Link is looped back.", caused=True),
+        104: EventType(INFORMATION_HIGH, f"{gone}. {{reason}}.", caused=True),
+        105: EventType(INFORMATION_HIGH, f"{gone}. Access Hours [{{hours}}] ended.", caused=True),
         110: EventType(
             WARNING, "User [{user}] MPPE lost step with the peer and is negotiated again."
         ),
@@ -210,8 +212,7 @@ def _auth() -> dict[int, EventType]:
         5: EventType(
             WARNING,
             "Authentication rejected: Reason = {reason}\n"
-            "handle = {handle}, server = {server}, user = {user}, domain = {domain}",
-        ),
+            "handle = {handle}, server = {server}, user = {user}, domain = {domain}", caused=True),
         22: EventType(
             INFORMATION_HIGH,
             "User [{user}] Group [{group}] connected, Session Type: PPTP",
@@ -222,14 +223,18 @@ def _auth() -> dict[int, EventType]:
             "User [{user}] Group [{group}] disconnected:\nSession Type: PPTP\n"
             "Duration: {duration}\nBytes xmt: {bytes_xmt}\nBytes rcv: {bytes_rcv}\n"
             "Reason: {reason}",
-            shows_peer=False,
-        ),
+            shows_peer=False, caused=True),
         100: EventType(
             WARNING,
             "Logins throttled for {seconds} s after {failures} failures, user = {user}",
         ),
         101: EventType(INFORMATION_HIGH, "User [{user}] changed the password"),
         102: EventType(WARNING, "User [{user}] could not change the password: {reason}"),
+        103: EventType(
+            WARNING,
+            "Login as [{user}] refused: the session is that of user [{account}]",
+            caused=True,
+        ),
     }
 
 

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from fastpptp.events.catalogue import Occurrence, occur
-from fastpptp.session import SessionView, TerminateCause
+from fastpptp.session import Cause, SessionView
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +28,11 @@ class CallCounters:
 
 @dataclass(slots=True)
 class Departure:
-    """A session that has ended, as it was before. Its counters are final once they are there.
-
-    `info` is why its link ended where the cause does not say it.
-    """
+    """A session that has ended, as it was before. Its counters are final once they are there."""
 
     view: SessionView
     ended_at: float
-    cause: TerminateCause
-    info: str | None = None
+    cause: Cause
     counters: CallCounters = CallCounters()
     told: bool = False
 
@@ -56,7 +52,8 @@ class Departure:
             duration=duration(self.ended_at - view.login_at),
             bytes_xmt=counters.sent_octets,
             bytes_rcv=counters.received_octets,
-            reason=self.cause.text,
+            reason=self.cause.whole,
+            code=self.cause,
         )
 
 
@@ -76,12 +73,16 @@ class SetupTimes:
         self.seconds += seconds
 
 
+BY_CAUSE = ("tunnels_refused", "tunnels_ended", "sessions_refused", "logins_failed", "ended")
+
+
 @dataclass(slots=True)
 class Statistics:
     """Tunnels and sessions since the start: in all, now, and at most at one time.
 
     `control_*` count what went over established and other control connections, where a packet is
-    a message, `payload_*` the data of the sessions that have ended, which `ended` counts by cause.
+    a message, `payload_*` the data of the sessions that have ended. BY_CAUSE have a number for
+    each cause, by its code (events/causes.py); `tunnels_ended` are those that were let in.
     """
 
     total_tunnels: int = 0
@@ -90,8 +91,6 @@ class Statistics:
     total_sessions: int = 0
     active_sessions: int = 0
     peak_sessions: int = 0
-    refused_tunnels: int = 0
-    refused_sessions: int = 0
     handshakes: int = 0
     half_open: int = 0
     control_received_octets: int = 0
@@ -107,8 +106,20 @@ class Statistics:
     payload_sent_discards: int = 0
     payload_received_resets: int = 0
     payload_sent_resets: int = 0
+    tunnels_refused: Counter[str] = field(default_factory=Counter)
+    tunnels_ended: Counter[str] = field(default_factory=Counter)
+    sessions_refused: Counter[str] = field(default_factory=Counter)
+    logins_failed: Counter[str] = field(default_factory=Counter)
     ended: Counter[str] = field(default_factory=Counter)
     setup: SetupTimes = field(default_factory=SetupTimes)
+
+    @property
+    def refused_tunnels(self) -> int:
+        return self.tunnels_refused.total()
+
+    @property
+    def refused_sessions(self) -> int:
+        return self.sessions_refused.total()
 
     def session_ended(self, counters: CallCounters) -> None:
         self.payload_received_octets += counters.received_octets

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 
 from fastpptp.events.catalogue import Occurrence, occur
+from fastpptp.events.causes import Cause
 from fastpptp.settings.resolve import PolicySnapshot
 
 # One refusal a second of each kind is told; a flood of them must not fill the log.
@@ -64,24 +65,26 @@ class Admission:
         self.handshakes = SourceCount()
         # Control connections that were let in.
         self.tunnels = 0
-        self._told: dict[int, float] = {}
+        self._told: dict[tuple[int, str], float] = {}
 
     def connection(self, peer: IPv4Address) -> Occurrence | None:
         """Why a TCP connection is not even listened to."""
         limits = self.limits
         if self.half_open[peer] >= limits.half_open_per_source:
-            return occur("PPTP", 105, peer=peer, limit=limits.half_open_per_source)
+            limit, cause = limits.half_open_per_source, Cause.HALF_OPEN_PER_SOURCE
+            return occur("PPTP", 105, peer=peer, limit=limit, code=cause)
         if self.half_open.total >= limits.half_open:
-            return occur("PPTP", 106, peer=peer, limit=limits.half_open)
+            limit, cause = limits.half_open, Cause.HALF_OPEN
+            return occur("PPTP", 106, peer=peer, limit=limit, code=cause)
         return None
 
     def tunnel(self, policy: PolicySnapshot, peer: IPv4Address) -> Occurrence | None:
         """Why a control connection is refused."""
         if not policy.pptp.enabled:
-            return occur("PPTP", PPTP_NOT_ENABLED, peer=peer)
+            return occur("PPTP", PPTP_NOT_ENABLED, peer=peer, code=Cause.PPTP_DISABLED)
         limit = policy.pptp.max_tunnels
         if limit and self.tunnels >= limit:
-            return occur("PPTP", 100, peer=peer, limit=limit)
+            return occur("PPTP", 100, peer=peer, limit=limit, code=Cause.MAX_TUNNELS)
         return None
 
     def session(
@@ -90,18 +93,21 @@ class Admission:
         """Why a call is refused on a tunnel that has `sessions` already."""
         limit = policy.pptp.max_sessions_per_tunnel
         if limit and sessions >= limit:
-            return occur("PPTP", 101, peer=peer, limit=limit)
+            cause = Cause.MAX_SESSIONS_PER_TUNNEL
+            return occur("PPTP", 101, peer=peer, limit=limit, code=cause)
         in_all, for_one = policy.system.handshakes_in_flight, policy.system.handshakes_per_source
         if self.handshakes.total >= in_all:
-            return occur("PPTP", 103, peer=peer, limit=in_all)
+            return occur("PPTP", 103, peer=peer, limit=in_all, code=Cause.MAX_HANDSHAKES)
         if self.handshakes[peer] >= for_one:
-            return occur("PPTP", 103, peer=peer, limit=for_one)
+            cause = Cause.MAX_HANDSHAKES_PER_SOURCE
+            return occur("PPTP", 103, peer=peer, limit=for_one, code=cause)
         return None
 
     def worth_telling(self, refusal: Occurrence, now: float) -> bool:
         """Whether this refusal is the first of its kind in TELL_INTERVAL."""
-        last = self._told.get(refusal.number)
+        kind = refusal.number, refusal.cause
+        last = self._told.get(kind)
         if last is not None and now - last < TELL_INTERVAL:
             return False
-        self._told[refusal.number] = now
+        self._told[kind] = now
         return True

@@ -21,6 +21,7 @@ from fastpptp.effects import (
     SetFilters,
 )
 from fastpptp.events.catalogue import Occurrence, occur
+from fastpptp.events.causes import Of
 from fastpptp.manager.accounting import CallCounters, Departure, Statistics
 from fastpptp.manager.admission import Admission, Limits
 from fastpptp.manager.call_ids import CallIds
@@ -43,6 +44,7 @@ from fastpptp.pptp.events import (
     CallConnected,
     CallEnded,
     CallRequested,
+    CallTurnedDown,
     ControlEnd,
     ControlEnded,
     ControlEstablished,
@@ -51,7 +53,7 @@ from fastpptp.pptp.events import (
     WanError,
 )
 from fastpptp.pptp.framing import MessageCounts
-from fastpptp.session import SessionState, SessionView, TerminateCause
+from fastpptp.session import Cause, SessionState, SessionView
 from fastpptp.settings.resolve import Effective, PolicySnapshot
 from fastpptp.timers import TimerQueue
 
@@ -182,11 +184,11 @@ class SessionManager:
     def connection_made(
         self, connection: int, local: IPv4Address, peer: IPv4Address, now: float
     ) -> list[Effect]:
-        if self._stopping:
-            return [CloseControl(connection)]
         refusal = self._admission.connection(peer)
+        if self._stopping:
+            refusal = occur("PPTP", 108, peer=peer, code=Cause.SHUTDOWN)
         if refusal is not None:
-            self._statistics.refused_tunnels += 1
+            self._statistics.tunnels_refused[refusal.cause] += 1
             return [*self._tell_seldom(refusal, now), CloseControl(connection)]
         control = ControlConnection(
             Role.PAC,
@@ -269,7 +271,7 @@ class SessionManager:
 
     def address_lost(self, token: int, now: float) -> list[Effect]:
         """The address that this token was answered with is not the session's any more."""
-        return self.terminate(token >> TOKEN_BITS, TerminateCause.LOST_SERVICE, now)
+        return self.terminate(token >> TOKEN_BITS, Cause.ADDRESS_LOST, now)
 
     def handle_timer(self, now: float) -> list[Effect]:
         effects: list[Effect] = []
@@ -281,14 +283,14 @@ class SessionManager:
                 effects += getattr(self, name)(subject, now)
         return effects
 
-    def terminate(self, session_id: int, cause: TerminateCause, now: float) -> list[Effect]:
+    def terminate(self, session_id: int, cause: Cause, now: float) -> list[Effect]:
         """End a session in order: LCP Terminate, then the call."""
         session = self._sessions.get(session_id)
         if session is None:
             return []
         return self._settle(session, session.terminate(cause, now), now)
 
-    def terminate_all(self, cause: TerminateCause, now: float) -> list[Effect]:
+    def terminate_all(self, cause: Cause, now: float) -> list[Effect]:
         effects: list[Effect] = []
         for session_id in list(self._sessions):
             effects += self.terminate(session_id, cause, now)
@@ -297,7 +299,7 @@ class SessionManager:
     def stop_tunnels(self, peer: IPv4Address, now: float) -> tuple[int, list[Effect]]:
         """End the control connections with `peer`, and their sessions; how many there were."""
         found = [tunnel for tunnel in self.tunnels() if tunnel.peer == peer]
-        return len(found), self._close(found, TerminateCause.ADMIN_RESET, now)
+        return len(found), self._close(found, Cause.ADMIN_LOGOUT, now)
 
     def update(self, policy: PolicySnapshot, now: float) -> list[Effect]:
         """Follow another policy: what touches sessions now, the rest with the next session.
@@ -309,7 +311,7 @@ class SessionManager:
             effects.append(SetFilters(policy.filters))  # before sessions refer to them
         self._follow(policy)
         if not policy.pptp.enabled:
-            return effects + self._close_all(TerminateCause.ADMIN_RESET, now)
+            return effects + self._close_all(Cause.PPTP_DISABLED, now)
         for tunnel in self._tunnels.values():
             tunnel.control.trace = self._control_config.trace
             self._mind_idle(tunnel)
@@ -322,7 +324,7 @@ class SessionManager:
     def shutdown(self, now: float) -> list[Effect]:
         """Tell every peer, and let no one in any more. `idle` turns true when all have answered."""
         self._stopping = True
-        return self._close_all(TerminateCause.ADMIN_REBOOT, now)
+        return self._close_all(Cause.SHUTDOWN, now)
 
     def _follow(self, policy: PolicySnapshot) -> None:
         """Sessions share what is the same for all that begin under one policy."""
@@ -331,17 +333,17 @@ class SessionManager:
         self._link_config = link_config(policy, self._host_name)
         self._first_policy = first_policy(policy)
 
-    def _close_all(self, cause: TerminateCause, now: float) -> list[Effect]:
+    def _close_all(self, cause: Cause, now: float) -> list[Effect]:
         """Everything at once: LCP Terminate-Request, Call-Disconnect-Notify, Stop-CC-Request."""
         return self._close(list(self._tunnels.values()), cause, now)
 
-    def _close(self, tunnels: Iterable[Tunnel], cause: TerminateCause, now: float) -> list[Effect]:
+    def _close(self, tunnels: Iterable[Tunnel], cause: Cause, now: float) -> list[Effect]:
         effects: list[Effect] = []
         for tunnel in tunnels:
             for session in list(tunnel.sessions.values()):
                 effects += session.terminate(cause, now)
                 effects += self._finish(session, cause, now)
-            effects += self._stop(tunnel, now)
+            effects += self._stop(tunnel, cause, now)
         return effects
 
     # Control events.
@@ -383,8 +385,9 @@ class SessionManager:
         effects += _emit(complaint(event, tunnel.peer, tunnel.control.config))
         if tunnel.refusal is None:
             self._admission.tunnels -= 1
+            self._count_end(tunnel.cause(event))
         elif event.end is ControlEnd.REFUSED_LOCAL:
-            self._statistics.refused_tunnels += 1
+            self._statistics.tunnels_refused[tunnel.refusal.cause] += 1
             effects += self._tell_seldom(tunnel.refusal, now)
         if tunnel.established:
             self._statistics.active_tunnels -= 1
@@ -393,6 +396,11 @@ class SessionManager:
             self._admission.half_open.remove(tunnel.peer)
         return [*effects, CloseControl(tunnel.connection)]
 
+    def _count_end(self, cause: Cause) -> None:
+        refused = Of.TUNNEL_REFUSED in cause.of and Of.TUNNEL_ENDED not in cause.of
+        counts = self._statistics.tunnels_refused if refused else self._statistics.tunnels_ended
+        counts[cause.code] += 1
+
     def _call_requested(
         self, tunnel: Tunnel, event: CallRequested, later: Sequence[ControlEvent], now: float
     ) -> list[Effect]:
@@ -400,10 +408,10 @@ class SessionManager:
         if call.ended:  # given up in the same segment
             return []
         refusal = self._admission.session(self._policy, tunnel.peer, len(tunnel.sessions))
-        handle = self._ids.take() if refusal is None and not self._stopping else None
+        handle = self._ids.take() if refusal is None else None
         if handle is None:
-            self._statistics.refused_sessions += 1
-            refusal = refusal or occur("PPTP", 102, peer=tunnel.peer)
+            refusal = refusal or occur("PPTP", 102, peer=tunnel.peer, code=Cause.NO_CALL_ID)
+            self._statistics.sessions_refused[refusal.cause] += 1
             answer = tunnel.control.refuse_call(
                 call, now, result=OutgoingCallResult.GENERAL_ERROR, error=GeneralError.NO_RESOURCE
             )
@@ -422,6 +430,14 @@ class SessionManager:
         )
         return self._control(tunnel, answer, now)
 
+    def _call_turned_down(
+        self, tunnel: Tunnel, event: CallTurnedDown, later: Sequence[ControlEvent], now: float
+    ) -> list[Effect]:
+        cause = Cause.INCOMING_CALL if event.wrong_role else Cause.CALL_ID_IN_USE
+        self._statistics.sessions_refused[cause.code] += 1
+        told = occur("PPTP", 107, peer=tunnel.peer, reason=cause.text, code=cause)
+        return self._tell_seldom(told, now)
+
     def _begin(self, tunnel: Tunnel, call: Call, handle: int, now: float) -> None:
         self._last_session += 1
         session = HeadendSession(
@@ -438,6 +454,7 @@ class SessionManager:
             now=now,
             client_type=tunnel.info.vendor_name if tunnel.info else "",
             workers=self._workers,
+            failures=self._statistics.logins_failed,
         )
         tunnel.sessions[handle & 0xFFFF] = session
         self._sessions[session.id] = self._handles[handle] = session
@@ -507,13 +524,12 @@ class SessionManager:
     def _hang_up(self, session: HeadendSession, now: float) -> list[Effect]:
         """The Link is dead: so is the call."""
         tunnel = self._tunnels[session.connection]
-        cause = session.cause or TerminateCause.NAS_ERROR
-        effects = self._finish(session, cause, now)
-        result, error = disconnect_result(cause)
+        effects = self._finish(session, session.why, now)
+        result, error = disconnect_result(session.why)
         ended = tunnel.control.end_call(session.call, now, result=result, error=error)
         return effects + self._control(tunnel, ended, now)
 
-    def _finish(self, session: HeadendSession, cause: TerminateCause, now: float) -> list[Effect]:
+    def _finish(self, session: HeadendSession, cause: Cause, now: float) -> list[Effect]:
         """The call is over: give back all that the session holds, and account for it."""
         effects = session.carrier_lost(cause, now)
         effects += session.give_back()
@@ -523,7 +539,7 @@ class SessionManager:
         self._statistics.active_sessions -= 1
         departure = self._departures[session.handle] = session.departure(now)
         self._ended.append(departure)
-        self._statistics.ended[departure.cause.label] += 1
+        self._statistics.ended[departure.cause.code] += 1
         self._timers.set((Timer.CLOSED, session.handle), now + CLOSED_WAIT)
         effects += session.detach()
         effects.append(Emit(session.closed()))
@@ -558,14 +574,14 @@ class SessionManager:
 
     def _mind_idle(self, tunnel: Tunnel) -> None:
         """Maximum Tunnel Idle Time runs while an established tunnel has no session."""
-        if tunnel.established and not tunnel.sessions and not tunnel.stopping:
+        if tunnel.established and not tunnel.sessions and not tunnel.stopped_for:
             deadline = tunnel.idle_since + self._policy.pptp.maximum_tunnel_idle_time
             self._timers.set((Timer.TUNNEL_IDLE, tunnel.connection), deadline)
 
-    def _stop(self, tunnel: Tunnel, now: float) -> list[Effect]:
-        if tunnel.stopping:
+    def _stop(self, tunnel: Tunnel, cause: Cause, now: float) -> list[Effect]:
+        if tunnel.stopped_for:
             return []
-        tunnel.stopping = True
+        tunnel.stopped_for = cause
         self._timers.cancel((Timer.TUNNEL_IDLE, tunnel.connection))
         reason = StopReason.STOP_LOCAL_SHUTDOWN if self._stopping else StopReason.NONE
         return self._control(tunnel, tunnel.control.stop(now, reason), now)
@@ -580,16 +596,16 @@ class SessionManager:
         return []
 
     def _peer_silent(self, session: HeadendSession, now: float) -> list[Effect]:
-        effects: list[Effect] = [session.tell("PPP", 102)]
-        effects += session.carrier_lost(TerminateCause.LOST_CARRIER, now)
+        effects: list[Effect] = [session.tell("PPP", 102, code=Cause.ECHO_TIMEOUT)]
+        effects += session.carrier_lost(Cause.ECHO_TIMEOUT, now)
         return self._settle(session, effects, now)
 
     def _idle(self, session: HeadendSession, now: float) -> list[Effect]:
         if session.state is SessionState.CLOSING:
             return []
-        minutes = session.effective.idle_timeout
-        told: list[Effect] = [session.tell("PPP", 100, minutes=minutes)]
-        return told + self.terminate(session.id, TerminateCause.IDLE_TIMEOUT, now)
+        minutes, cause = session.effective.idle_timeout, Cause.IDLE_TIMEOUT
+        told: list[Effect] = [session.tell("PPP", 100, minutes=minutes, code=cause)]
+        return told + self.terminate(session.id, cause, now)
 
     def _resync_failed(self, session: HeadendSession, now: float) -> list[Effect]:
         effects: list[Effect] = [session.tell("PPP", 110)]
@@ -605,8 +621,9 @@ class SessionManager:
 
     def _tunnel_idle_timer(self, tunnel: Tunnel, now: float) -> list[Effect]:
         seconds = self._policy.pptp.maximum_tunnel_idle_time
-        told = occur("PPTP", 120, peer=tunnel.peer, seconds=seconds)
-        return [Emit(told), *self._stop(tunnel, now)]
+        cause = Cause.TUNNEL_IDLE
+        told = occur("PPTP", 120, peer=tunnel.peer, seconds=seconds, code=cause)
+        return [Emit(told), *self._stop(tunnel, cause, now)]
 
     def _link_timer(self, session: HeadendSession, now: float) -> list[Effect]:
         return self._settle(session, session.handle_timer(now), now)
@@ -622,13 +639,14 @@ class SessionManager:
         return [Emit(told)]
 
     def _connect_time_timer(self, session: HeadendSession, now: float) -> list[Effect]:
-        minutes = session.effective.maximum_connect_time
-        told: list[Effect] = [session.tell("PPP", 101, minutes=minutes)]
-        return told + self.terminate(session.id, TerminateCause.SESSION_TIMEOUT, now)
+        minutes, cause = session.effective.maximum_connect_time, Cause.MAX_CONNECT_TIME
+        told: list[Effect] = [session.tell("PPP", 101, minutes=minutes, code=cause)]
+        return told + self.terminate(session.id, cause, now)
 
     def _hours_timer(self, session: HeadendSession, now: float) -> list[Effect]:
-        told: list[Effect] = [session.tell("PPP", 105, hours=session.effective.access_hours.name)]
-        return told + self.terminate(session.id, TerminateCause.ACCESS_HOURS, now)
+        hours, cause = session.effective.access_hours.name, Cause.ACCESS_HOURS_ENDED
+        told: list[Effect] = [session.tell("PPP", 105, hours=hours, code=cause)]
+        return told + self.terminate(session.id, cause, now)
 
     def _closed_timer(self, departure: Departure, now: float) -> list[Effect]:
         """Final counters are late: account without; the Call-ID stays taken until they come."""
@@ -643,6 +661,7 @@ class SessionManager:
             ControlEstablished: "_control_established",
             ControlEnded: "_control_ended",
             CallRequested: "_call_requested",
+            CallTurnedDown: "_call_turned_down",
             CallConnected: "_call_connected",
             CallEnded: "_call_ended",
             WanError: "_wan_error",

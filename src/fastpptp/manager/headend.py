@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv6Address
@@ -22,6 +23,7 @@ from fastpptp.effects import (
 )
 from fastpptp.errors import LocalProtocolError
 from fastpptp.events.catalogue import Occurrence, occur
+from fastpptp.events.causes import Of
 from fastpptp.manager.accounting import Departure
 from fastpptp.manager.translate import address_answer, destinations, mppe_policy, user_policy
 from fastpptp.manager.workers import Workers
@@ -43,7 +45,7 @@ from fastpptp.ppp.events import (
     TokenVoid,
 )
 from fastpptp.pptp import Call
-from fastpptp.session import Session, SessionState, SessionView, TerminateCause
+from fastpptp.session import Cause, Session, SessionState, SessionView
 from fastpptp.session.plain import plain
 from fastpptp.session.view import Encryption
 from fastpptp.settings.resolve import Effective
@@ -51,7 +53,7 @@ from fastpptp.settings.resolve import Effective
 # A token of the manager is the session's id above the Link's own token.
 TOKEN_BITS = 32
 
-# Ends that tell nothing beyond their cause.
+# Ends that have no event of their own, or one with fields of its own.
 _SELF_EVIDENT = frozenset(
     {
         LinkEnd.LOCAL,
@@ -86,8 +88,10 @@ class HeadendSession(Session):
     """A session that lets a peer in. `peer` and `local` are the control connection's addresses."""
 
     __slots__ = (
+        "_failures",
         "_last_encryption",
         "_last_ip",
+        "_no_address",
         "_pending",
         "_void",
         "_workers",
@@ -102,6 +106,7 @@ class HeadendSession(Session):
         "identity",
         "local",
         "login_at",
+        "login_failure",
         "peer",
         "worker",
     )
@@ -135,6 +140,7 @@ class HeadendSession(Session):
         grant: AddressGrant | None = None,
         client_type: str = "",
         workers: Workers | None = None,
+        failures: Counter[str] | None = None,
     ) -> None:
         super().__init__(session_id, handle, call, link_config, policy, rng=rng, now=now)
         self.connection = connection
@@ -151,11 +157,16 @@ class HeadendSession(Session):
         self.login_at: float | None = None
         # Who logged in first; a renegotiated link may not become somebody else.
         self.account: str | None = None
+        # Why its last login failed.
+        self.login_failure: Cause | None = None
         self.gre_seen = False
         self.handshaking = True
         # What it last had, for when it has ended.
         self._last_ip: IpUp | None = None
         self._last_encryption: Encryption | None = None
+        # Whether no method of address assignment had an address.
+        self._no_address = False
+        self._failures = Counter() if failures is None else failures
         self._pending: dict[int, str] = {}
         self._void: list[int] = []
 
@@ -217,13 +228,11 @@ class HeadendSession(Session):
                 encryption=self._last_encryption,
             ),
             ended_at=now,
-            cause=self.cause or TerminateCause.NAS_ERROR,
-            info=self._told_end,
+            cause=self.why,
         )
 
     def closed(self) -> Occurrence:
         """PPTP/35."""
-        cause = self.cause or TerminateCause.NAS_ERROR
         return occur(
             "PPTP",
             35,
@@ -231,15 +240,10 @@ class HeadendSession(Session):
             peer_call_id=self.call.peer_call_id,
             local_call_id=self.handle & 0xFFFF,
             serial=self.call.serial,
-            reason=cause.text,
-            info=self._told_end,
+            reason=self.why.text,
+            info=self.why.info,
+            code=self.why,
         )
-
-    @property
-    def _told_end(self) -> str | None:
-        """Why the link ended, where the cause does not say it."""
-        evident = self.end is None or self.end.end in _SELF_EVIDENT
-        return None if evident or self.end is None else self.end.end.value
 
     def view(self) -> SessionView:
         spec = self.spec
@@ -295,6 +299,7 @@ class HeadendSession(Session):
             "group": self.group,
             "login_at": self.login_at,
             "grant": plain(self.grant),
+            "login_failure": self.login_failure.name if self.login_failure else None,
             "gre_seen": self.gre_seen,
             "handshaking": self.handshaking,
             "pending": [[token, kind] for token, kind in self._pending.items()],
@@ -314,6 +319,8 @@ class HeadendSession(Session):
         self.worker = self._workers.assign(self.worker, {snapshot["worker"] + 1})
         self.group = snapshot["group"]
         self.login_at = snapshot["login_at"]
+        failure = snapshot["login_failure"]
+        self.login_failure = Cause[failure] if failure else None
         self.gre_seen = snapshot["gre_seen"]
         self.handshaking = snapshot["handshaking"]
         self._pending = dict(snapshot["pending"])
@@ -328,12 +335,23 @@ class HeadendSession(Session):
             if self.account in (None, identity.user):
                 effects += self._adopt(identity)
             else:
-                effects.append(Logout(identity))
-                result = Reject()
+                effects += [Logout(identity), self._tell_another(identity)]
+                result = Reject(cause=Cause.ANOTHER_USER)
+        if isinstance(result, Reject) and isinstance(result.cause, Cause):
+            self._login_failed(result.cause)
         return effects + self._apply(self.link.complete_auth(link_token, result, now), now)
+
+    def _tell_another(self, identity: Identity) -> Emit:
+        words = {"user": identity.name, "account": self.account}
+        return self.tell("AUTH", 103, **words, code=Cause.ANOTHER_USER)
+
+    def _login_failed(self, cause: Cause) -> None:
+        self.login_failure = cause
+        self._failures[cause.code] += 1
 
     def _adopt(self, identity: Identity) -> list[Effect]:
         """Make the Link and the call obey what holds for this user, before Success goes out."""
+        self.login_failure = None
         self.identity = identity
         self.account = identity.user
         self.group = identity.group
@@ -354,6 +372,7 @@ class HeadendSession(Session):
         self, link_token: int, grant: AddressGrant | None, now: float
     ) -> list[Effect]:
         if grant is None:
+            self._no_address = True
             return self._apply(self.link.complete_address(link_token, None, now), now)
         self.grant = grant
         self._change_policy(peer_prefix=grant.prefix, routes=destinations(grant.networks))
@@ -445,18 +464,29 @@ class HeadendSession(Session):
         text = f"[{self.user}@{self.peer} call {self.handle & 0xFFFF:#x}] {direction} {event.text}"
         return [Emit(occur("PPPDECODE", 100, peer=self.peer, text=text))]
 
+    def _cause_of(self, event: LinkEnded) -> Cause:
+        if event.end is LinkEnd.AUTHENTICATION_FAILED and self.login_failure is not None:
+            return self.login_failure
+        if event.end is LinkEnd.NO_NETWORK_PROTOCOL and self._no_address:
+            return Cause.NO_ADDRESS
+        return super()._cause_of(event)
+
     def _link_ended(self, event: LinkEnded) -> list[Effect]:
         effects = super()._link_ended(event)
-        end = event.end
+        end, cause = event.end, self.why
+        never = self.login_at is None and self.login_failure is None
+        if never and Of.LOGIN_FAILED in cause.of:
+            self._login_failed(cause)
         if end is LinkEnd.AUTHENTICATION_FAILED:
             method = event.method.value if event.method else "none"
-            return [*effects, self.tell("PPP", 9, user=event.name, method=method)]
+            told = self.tell("PPP", 9, user=event.name, method=method, code=cause)
+            return [*effects, told]
         if end is LinkEnd.NO_COMMON_AUTHENTICATION:
-            return [*effects, self.tell("PPP", 12, user="")]
+            return [*effects, self.tell("PPP", 12, user="", code=cause)]
         if end in _END_EVENTS:
-            return [*effects, self.tell("PPP", _END_EVENTS[end])]
+            return [*effects, self.tell("PPP", _END_EVENTS[end], code=cause)]
         if end not in _SELF_EVIDENT:
-            return [*effects, self.tell("PPP", 104, reason=end.value)]
+            return [*effects, self.tell("PPP", 104, reason=cause.words, code=cause)]
         return effects
 
     def tell(self, cls: str, number: int, **fields: object) -> Emit:

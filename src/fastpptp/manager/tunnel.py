@@ -25,17 +25,24 @@ from fastpptp.pptp.events import (
     ControlEvent,
     PeerInfo,
 )
-from fastpptp.session import TerminateCause
+from fastpptp.session import Cause
 
-_CAUSES: Mapping[CallEnd, TerminateCause] = MappingProxyType(
+_CALLS: Mapping[CallEnd, Cause] = MappingProxyType(
     {
-        CallEnd.CLEARED_PEER: TerminateCause.USER_REQUEST,
-        CallEnd.DISCONNECTED_PEER: TerminateCause.USER_REQUEST,
-        CallEnd.ENDED_LOCAL: TerminateCause.NAS_REQUEST,
-        CallEnd.REFUSED_PEER: TerminateCause.USER_ERROR,
-        CallEnd.REFUSED_LOCAL: TerminateCause.SERVICE_UNAVAILABLE,
-        CallEnd.NO_ANSWER: TerminateCause.LOST_CARRIER,
-        CallEnd.CONTROL_CLOSED: TerminateCause.LOST_CARRIER,
+        CallEnd.CLEARED_PEER: Cause.CALL_CLEARED,
+        CallEnd.DISCONNECTED_PEER: Cause.CALL_DISCONNECTED,
+    }
+)
+
+# What the peer did to its control connection.
+_CONTROL: Mapping[ControlEnd, Cause] = MappingProxyType(
+    {
+        ControlEnd.STOPPED_PEER: Cause.CONTROL_STOPPED,
+        ControlEnd.CARRIER_LOST: Cause.CONTROL_LOST,
+        ControlEnd.PROTOCOL_ERROR: Cause.CONTROL_ERROR,
+        ControlEnd.ECHO_TIMEOUT: Cause.CONTROL_SILENT,
+        ControlEnd.ESTABLISH_TIMEOUT: Cause.NOT_ESTABLISHED,
+        ControlEnd.VERSION: Cause.BAD_VERSION,
     }
 )
 
@@ -54,7 +61,8 @@ class Tunnel:
     sessions: dict[int, HeadendSession] = field(default_factory=dict)
     info: PeerInfo | None = None
     refusal: Occurrence | None = None
-    stopping: bool = False
+    # Why we stop it, once we do.
+    stopped_for: Cause | None = None
     # Since when it has no session.
     idle_since: float = 0.0
     lost: int = 0
@@ -63,40 +71,44 @@ class Tunnel:
     def established(self) -> bool:
         return self.info is not None
 
-    def call_cause(self, event: CallEnded, later: Sequence[ControlEvent]) -> TerminateCause:
-        """Why a call ended; that its connection was stopped is told by a later event."""
-        if event.end is CallEnd.CONTROL_CLOSED:
-            ends = {e.end for e in later if isinstance(e, ControlEnded)}
-            if ControlEnd.STOPPED_PEER in ends:
-                return TerminateCause.USER_REQUEST
-            self.lost += 1
-        return _CAUSES[event.end]
+    def call_cause(self, event: CallEnded, later: Sequence[ControlEvent]) -> Cause:
+        """Why a call ended; what ended its connection is told by a later event."""
+        if event.end is not CallEnd.CONTROL_CLOSED:
+            return _CALLS[event.end]
+        cause = next(self.cause(e) for e in later if isinstance(e, ControlEnded))
+        self.lost += cause is not Cause.CONTROL_STOPPED
+        return cause
+
+    def cause(self, event: ControlEnded) -> Cause:
+        """Why the tunnel ended: what we stopped it for, or what the peer did."""
+        return self.stopped_for or _CONTROL[event.end]
 
     def closed(self, event: ControlEnded) -> Occurrence:
         """PPTP/34. Hanging up a tunnel that carried nothing is no error (pptp-linux does it)."""
+        cause, reason, info = self.cause(event), "Error", event.detail or event.end.value
         quiet = event.end is ControlEnd.CARRIER_LOST and not self.lost
         if event.end in _ORDERLY or quiet:
-            return occur("PPTP", 34, peer=self.peer, reason="None")
-        info = event.detail or event.end.value
-        return occur("PPTP", 34, peer=self.peer, reason="Error", info=info)
+            reason, info = "None", ""
+        return occur("PPTP", 34, peer=self.peer, reason=reason, info=info, code=cause)
 
 
 def complaint(event: ControlEnded, peer: IPv4Address, config: ControlConfig) -> Occurrence | None:
     """What a peer did wrong that ended its control connection."""
+    cause = _CONTROL.get(event.end)
     if event.end in (ControlEnd.PROTOCOL_ERROR, ControlEnd.VERSION):
-        return occur("PPTP", 110, peer=peer, detail=event.detail or event.end.value)
+        return occur("PPTP", 110, peer=peer, detail=event.detail or event.end.value, code=cause)
     if event.end is ControlEnd.ECHO_TIMEOUT:
-        return occur("PPTP", 112, peer=peer, seconds=f"{config.echo_timeout:g}")
+        return occur("PPTP", 112, peer=peer, seconds=f"{config.echo_timeout:g}", code=cause)
     if event.end is ControlEnd.ESTABLISH_TIMEOUT:
-        return occur("PPTP", 113, peer=peer, seconds=f"{config.establish_timeout:g}")
+        return occur("PPTP", 113, peer=peer, seconds=f"{config.establish_timeout:g}", code=cause)
     return None
 
 
-def disconnect_result(cause: TerminateCause) -> tuple[int, int]:
+def disconnect_result(cause: Cause) -> tuple[int, int]:
     """Result and error of the Call-Disconnect-Notify that tells this cause (RFC 2637 2.13)."""
-    if cause in (TerminateCause.LOST_CARRIER, TerminateCause.USER_REQUEST):
+    if cause.acct in ("User-Request", "Lost-Carrier"):
         return DisconnectResult.LOST_CARRIER, GeneralError.NONE
-    if cause in (TerminateCause.NAS_ERROR, TerminateCause.PORT_ERROR):
+    if cause.acct in ("Port-Error", "NAS-Error"):
         return DisconnectResult.GENERAL_ERROR, GeneralError.PAC_ERROR
     return DisconnectResult.ADMIN_SHUTDOWN, GeneralError.NONE
 

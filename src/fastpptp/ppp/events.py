@@ -22,7 +22,7 @@ class Direction(IntEnum):
 
 
 class LinkEnd(Enum):
-    """Why a Link ended. The manager maps it to a TerminateCause and an event."""
+    """Why a Link ended. The session maps it to a Cause, the manager to an event."""
 
     LOCAL = "closed by us"
     PEER_TERMINATED = "terminated by the peer"

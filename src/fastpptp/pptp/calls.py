@@ -21,6 +21,7 @@ from fastpptp.pptp.events import (
     CallEnd,
     CallEnded,
     CallRequested,
+    CallTurnedDown,
     ControlEvent,
     LinkInfo,
     WanError,
@@ -179,6 +180,7 @@ class Calls:
         refusal = self._refusal(Role.PAC, CallKind.OUTGOING, message.call_id)
         if refusal is not None:
             self._send(OutgoingCallReply(0, message.call_id, *refusal))
+            self._tell(CallTurnedDown(message.call_id, self.role is not Role.PAC))
             return
         call = Call(
             self.role,
@@ -201,6 +203,7 @@ class Calls:
         refusal = self._refusal(Role.PNS, CallKind.INCOMING, message.call_id)
         if refusal is not None:
             self._send(IncomingCallReply(0, message.call_id, *refusal))
+            self._tell(CallTurnedDown(message.call_id, self.role is not Role.PNS))
             return
         call = Call(
             self.role,

@@ -63,6 +63,16 @@ class CallRequested:
 
 
 @dataclass(frozen=True, slots=True)
+class CallTurnedDown:
+    """A request that was refused without asking the owner: its role is not ours (`wrong_role`), or
+    its Call ID is in use on this connection.
+    """
+
+    peer_call_id: int
+    wrong_role: bool
+
+
+@dataclass(frozen=True, slots=True)
 class CallConnected:
     """Both Call IDs are known and GRE may flow."""
 
@@ -126,6 +136,7 @@ class ControlEnded:
 ControlEvent: TypeAlias = (
     ControlEstablished
     | CallRequested
+    | CallTurnedDown
     | CallConnected
     | CallEnded
     | LinkInfo

@@ -30,7 +30,7 @@ from fastpptp.server.eventsink import EventSink
 from fastpptp.server.executor import Executor
 from fastpptp.server.net import BACKLOG
 from fastpptp.server.reach import Reach
-from fastpptp.session import SessionView, TerminateCause
+from fastpptp.session import Cause, SessionView
 from fastpptp.settings.resolve import PolicySnapshot
 
 # How long a clean stop waits for peers to answer. Seconds.
@@ -200,12 +200,14 @@ class Headend:
         """The sessions that are wanted, oldest first."""
         return [view for view in self.manager.sessions() if wanted(view)]
 
-    def logout(self, wanted: Callable[[SessionView], bool]) -> list[SessionView]:
+    def logout(
+        self, wanted: Callable[[SessionView], bool], cause: Cause = Cause.ADMIN_LOGOUT
+    ) -> list[SessionView]:
         """End the sessions that are wanted; the answer is those."""
         chosen = self.sessions(wanted)
         now = asyncio.get_running_loop().time()
         for view in chosen:
-            self._do(self.manager.terminate(view.id, TerminateCause.ADMIN_RESET, now))
+            self._do(self.manager.terminate(view.id, cause, now))
         return chosen
 
     def stop_tunnels(self, peer: IPv4Address) -> int:

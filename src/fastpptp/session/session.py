@@ -32,6 +32,7 @@ from fastpptp.effects import (
     SetPolicy,
 )
 from fastpptp.errors import LocalProtocolError
+from fastpptp.events.causes import Cause
 from fastpptp.ports import CallPolicy, CallSpec
 from fastpptp.ppp.auth.types import AuthMethod
 from fastpptp.ppp.config import LinkConfig
@@ -46,7 +47,6 @@ from fastpptp.ppp.events import (
     Ipv6Up,
     LcpClosed,
     LcpOpened,
-    LinkEnd,
     LinkEnded,
     LinkEvent,
     OpenGate,
@@ -55,12 +55,9 @@ from fastpptp.ppp.events import (
 )
 from fastpptp.ppp.link import Link
 from fastpptp.pptp import Call
-from fastpptp.session.cause import CAUSE_OF_END, TerminateCause
+from fastpptp.session.cause import CAUSE_OF_END, OWNERS
 from fastpptp.session.plain import plain, revive
 from fastpptp.session.view import Encryption, SessionState
-
-# Ends that the owner asked for, and knows the cause of.
-_OWNERS = frozenset({LinkEnd.LOCAL, LinkEnd.LOWER_LAYER_DOWN})
 
 
 class Session:
@@ -129,7 +126,7 @@ class Session:
         self.started_at = now
         self._now = now
         self.state = SessionState.CONNECTING
-        self.cause: TerminateCause | None = None
+        self.cause: Cause | None = None
         self.end: LinkEnded | None = None
         self.spec: CallSpec | None = None
         self.method: AuthMethod | None = None
@@ -151,6 +148,13 @@ class Session:
     def gates(self) -> frozenset[int]:
         """The IP versions whose data may pass."""
         return frozenset(self._gates)
+
+    @property
+    def why(self) -> Cause:
+        """Why it ended; LocalProtocolError while it has not."""
+        if self.cause is None:
+            raise LocalProtocolError("the session has not ended")
+        return self.cause
 
     # The owner's calls.
 
@@ -181,7 +185,7 @@ class Session:
         """MPPE cannot be brought back in step: new keys."""
         return self._apply(self.link.renegotiate_ccp(now), now)
 
-    def terminate(self, cause: TerminateCause, now: float) -> list[Effect]:
+    def terminate(self, cause: Cause, now: float) -> list[Effect]:
         """End it in order: LCP Terminate-Request, which tells the cause, then `ended`.
 
         The first cause stands.
@@ -192,7 +196,7 @@ class Session:
         self.state = SessionState.CLOSING
         return self._apply(self.link.close(now, cause.text), now)
 
-    def carrier_lost(self, cause: TerminateCause, now: float) -> list[Effect]:
+    def carrier_lost(self, cause: Cause, now: float) -> list[Effect]:
         """The call is gone: the Link ends at once. The first cause stands."""
         if self.ended:
             return []
@@ -325,10 +329,13 @@ class Session:
         self.end = event
         # What the Link itself ended for stands before what its owner saw of it, such as the
         # call that the peer cleared upon its Terminate-Request.
-        if self.cause is None or event.end not in _OWNERS:
-            self.cause = CAUSE_OF_END[event.end]
+        if event.end not in OWNERS:
+            self.cause = self._cause_of(event)
         self.state = SessionState.ENDED
         return []
+
+    def _cause_of(self, event: LinkEnded) -> Cause:
+        return CAUSE_OF_END[event.end]
 
     # Snapshots.
 
@@ -377,7 +384,7 @@ class Session:
         self.started_at = snapshot["started_at"]
         self._now = snapshot["now"]
         self.state = SessionState[snapshot["state"]]
-        self.cause = TerminateCause[cause] if cause else None
+        self.cause = Cause[cause] if cause else None
         self.end = revive(LinkEnded, snapshot["end"])
         self.spec = revive(CallSpec, snapshot["spec"])
         self._told = revive(CallPolicy, snapshot["told"])

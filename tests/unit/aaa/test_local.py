@@ -1,4 +1,4 @@
-"""Local authentication: every reason, the order of the checks, events, claims."""
+"""Local authentication: every cause, the order of the checks, events, claims."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from fastpptp.aaa import AuthReason, Decision, Identity
+from fastpptp.aaa import Decision, Identity
 from fastpptp.aaa import local as local_module
+from fastpptp.events.causes import Cause, Of
 from fastpptp.ppp.auth.schemes import Refusal, scheme_of
 from fastpptp.ppp.auth.types import (
     Accept,
@@ -60,7 +61,7 @@ def test_the_right_password(method: AuthMethod) -> None:
     assert identity.effective.idle_timeout == 7
     assert identity.method is method
     assert decision.events == ()
-    assert decision.reason is None
+    assert decision.cause is None
     assert isinstance(decision.result, Accept)
     assert (decision.result.keys is None) == (method in METHODS[:2])
     proof = decision.result.message
@@ -95,7 +96,7 @@ def test_strip_realm(name: str, method: AuthMethod) -> None:
     identity = identity_of(stripping.authenticate(request(name, method=method)))
     assert (identity.user, identity.name) == ("pptpuser", name)
     plain = authenticator(Users().add("pptpuser")).authenticate(request(name, method=method))
-    assert plain.reason is AuthReason.NO_USER
+    assert plain.cause is Cause.USER_NOT_FOUND
     exact = authenticator(Users().add(name).add("pptpuser", strip_realm=True))
     assert identity_of(exact.authenticate(request(name, method=method))).user == name
 
@@ -109,8 +110,8 @@ def test_unknown_user_and_wrong_password_look_alike(method: AuthMethod) -> None:
     users = Users().add("pptpuser")
     wrong = authenticator(users).authenticate(request(password="wrong", method=method))
     assert unknown.result == wrong.result == Reject()
-    assert unknown.reason is AuthReason.NO_USER
-    assert wrong.reason is AuthReason.INVALID_PASSWORD
+    assert unknown.cause is Cause.USER_NOT_FOUND
+    assert wrong.cause is Cause.WRONG_PASSWORD
     assert unknown.identity is wrong.identity is None
 
 
@@ -136,50 +137,50 @@ def test_an_unknown_user_costs_the_same_work(
 
 def test_the_dummy_password_opens_nothing() -> None:
     given = request(password=local_module._DUMMY_PASSWORD)
-    assert authenticator(Users()).authenticate(given).reason is AuthReason.NO_USER
+    assert authenticator(Users()).authenticate(given).cause is Cause.USER_NOT_FOUND
 
 
 @pytest.mark.parametrize(
-    ("attributes", "reason", "error"),
+    ("attributes", "cause", "error"),
     [
-        ({"simultaneous_logins": 0}, AuthReason.DISABLED, 647),
-        ({"access_hours": NEVER}, AuthReason.HOURS, 646),
-        ({"password_expired": True}, AuthReason.PASSWORD_EXPIRED, 648),
-        ({"tunneling_protocols": frozenset({"L2TP"})}, AuthReason.NO_PPTP, 649),
-        ({"authentication_protocols": frozenset()}, AuthReason.METHOD_NOT_ALLOWED, 691),
+        ({"simultaneous_logins": 0}, Cause.LOGIN_DISABLED, 647),
+        ({"access_hours": NEVER}, Cause.OUTSIDE_HOURS, 646),
+        ({"password_expired": True}, Cause.PASSWORD_EXPIRED, 648),
+        ({"tunneling_protocols": frozenset({"L2TP"})}, Cause.TUNNELING_PROTOCOL, 649),
+        ({"authentication_protocols": frozenset()}, Cause.METHOD_NOT_ALLOWED, 691),
     ],
 )
 @every_method
 def test_what_keeps_a_user_out(
-    attributes: dict[str, Any], reason: AuthReason, error: int, method: AuthMethod
+    attributes: dict[str, Any], cause: Cause, error: int, method: AuthMethod
 ) -> None:
     users = Users().add("pptpuser", **attributes)
     decision = authenticator(users).authenticate(request(method=method))
-    assert decision.reason is reason
-    not_allowed = reason is AuthReason.METHOD_NOT_ALLOWED
-    assert decision.result == Reject(error, not_allowed=not_allowed)
+    assert decision.cause is cause
+    not_allowed = cause is Cause.METHOD_NOT_ALLOWED
+    assert decision.result == Reject(error, not_allowed=not_allowed, cause=cause)
     assert len(decision.events) == (0 if not_allowed else 1)
 
 
 def test_what_keeps_a_user_out_is_told_only_with_the_right_password() -> None:
     users = Users().add("pptpuser", simultaneous_logins=0, access_hours=NEVER)
     wrong = authenticator(users).authenticate(request(password="wrong"))
-    assert wrong.reason is AuthReason.INVALID_PASSWORD
+    assert wrong.cause is Cause.WRONG_PASSWORD
 
 
 def test_the_method_comes_before_the_password() -> None:
     users = Users().add("pptpuser", authentication_protocols=frozenset({AuthMethod.PAP}))
     decision = authenticator(users).authenticate(request(password="wrong"))
-    assert decision.reason is AuthReason.METHOD_NOT_ALLOWED
+    assert decision.cause is Cause.METHOD_NOT_ALLOWED
     base = Users(authentication_protocols=frozenset({AuthMethod.PAP}))
-    assert authenticator(base).authenticate(request()).reason is AuthReason.METHOD_NOT_ALLOWED
+    assert authenticator(base).authenticate(request()).cause is Cause.METHOD_NOT_ALLOWED
 
 
 def test_access_hours() -> None:
     ours = authenticator(Users().add("pptpuser", access_hours=BUSINESS_HOURS))
     identity_of(ours.authenticate(request(wall=datetime(2026, 1, 5, 16, 59))))
     for wall in (datetime(2026, 1, 5, 17, 0), datetime(2026, 1, 4, 10, 0)):
-        assert ours.authenticate(request(wall=wall)).reason is AuthReason.HOURS
+        assert ours.authenticate(request(wall=wall)).cause is Cause.OUTSIDE_HOURS
 
 
 @pytest.mark.parametrize("retries", [0, 2])
@@ -194,7 +195,7 @@ def test_the_lan_manager_response_alone_is_refused() -> None:
     assert isinstance(right, MsChapV1Credential)
     given = request(method=AuthMethod.MSCHAP_V1, credential=replace(right, use_nt=False))
     decision = authenticator(Users().add("pptpuser")).authenticate(given)
-    assert decision.reason is AuthReason.INVALID_PASSWORD
+    assert decision.cause is Cause.WRONG_PASSWORD
 
 
 # Simultaneous Logins.
@@ -205,13 +206,13 @@ def test_simultaneous_logins() -> None:
     ours = authenticator(users)
     first, _ = (identity_of(ours.authenticate(request())) for _ in range(2))
     refused = ours.authenticate(request())
-    assert refused.reason is AuthReason.LOGINS_EXCEEDED
+    assert refused.cause is Cause.LOGINS_EXCEEDED
     assert refused.result == Reject(691)
     assert "Reason = Simultaneous logins exceeded for user" in texts(refused)[0]
     for _ in range(2):  # giving one back twice frees one place
         ours.release(first)
     third = identity_of(ours.authenticate(request()))
-    assert ours.authenticate(request()).reason is AuthReason.LOGINS_EXCEEDED
+    assert ours.authenticate(request()).cause is Cause.LOGINS_EXCEEDED
     assert ours.claims.held("pptpuser") == len(ours.claims) == 2
     assert third.claim != first.claim
 
@@ -220,9 +221,9 @@ def test_a_new_policy_keeps_the_claims() -> None:
     ours = authenticator(Users().add("pptpuser", simultaneous_logins=1))
     held = identity_of(ours.authenticate(request()))
     ours.update(Users().add("pptpuser", "other password", simultaneous_logins=1))
-    assert ours.authenticate(request()).reason is AuthReason.INVALID_PASSWORD
+    assert ours.authenticate(request()).cause is Cause.WRONG_PASSWORD
     given = request(password="other password")
-    assert ours.authenticate(given).reason is AuthReason.LOGINS_EXCEEDED
+    assert ours.authenticate(given).cause is Cause.LOGINS_EXCEEDED
     ours.release(held)
     identity_of(ours.authenticate(given))
 
@@ -255,8 +256,10 @@ def test_handles_rise() -> None:
         assert f"handle = {handle}," in texts(ours.authenticate(request()))[0]
 
 
-def test_every_reason_has_words() -> None:
-    assert len({reason.value for reason in AuthReason}) == len(AuthReason)
+def test_every_cause_of_a_failed_login_has_words() -> None:
+    words = [cause.login for cause in Cause if Of.LOGIN_FAILED in cause.of]
+    assert all(words)
+    assert len(set(words)) == len(words)
 
 
 # Throttling.
@@ -270,7 +273,7 @@ def test_guessing_is_throttled() -> None:
     assert texts(sixth)[1] == "Logins throttled for 1 s after 6 failures, user = pptpuser"
     # Even the right password waits, and costs what it always does.
     held = ours.authenticate(request(now=5.5))
-    assert held.reason is AuthReason.THROTTLED
+    assert held.cause is Cause.THROTTLED
     assert held.result == Reject()
     # From elsewhere the user may come in.
     identity_of(ours.authenticate(request(now=5.5, peer=IPv4Address("198.51.100.1"))))
@@ -283,7 +286,7 @@ def test_a_realm_does_not_evade_the_throttle() -> None:
     ours = authenticator(Users().add("pptpuser", strip_realm=True))
     for n in range(6):
         ours.authenticate(request(f"pptpuser@realm{n}", "wrong"))
-    assert ours.authenticate(request(now=0.5)).reason is AuthReason.THROTTLED
+    assert ours.authenticate(request(now=0.5)).cause is Cause.THROTTLED
 
 
 # Changing the password.
@@ -330,7 +333,7 @@ def test_a_password_that_the_rules_forbid(
     users = Users().add("pptpuser", **{"password_expired": True, **attributes})
     decision = authenticator(users, changed).authenticate(change(method, new))
     assert decision.result == Reject(709)
-    assert decision.reason is AuthReason.PASSWORD_NOT_CHANGED
+    assert decision.cause is Cause.PASSWORD_NOT_CHANGED
     assert changed == []
 
 
@@ -350,7 +353,7 @@ def test_a_change_that_was_tampered_with(method: AuthMethod, field: str) -> None
             continue  # padding
         decision = authenticator(users, changed).authenticate(given)
         assert decision.result == Reject(709)
-        assert decision.reason is AuthReason.INVALID_PASSWORD
+        assert decision.cause is Cause.WRONG_PASSWORD
     assert changed == []
 
 
@@ -368,7 +371,7 @@ def test_no_login_is_left_for_the_changed_password(method: AuthMethod) -> None:
     ours = authenticator(users, changed)
     identity_of(ours.authenticate(change(method, "a new password")))
     second = ours.authenticate(change(method, "another password"))
-    assert second.reason is AuthReason.LOGINS_EXCEEDED
+    assert second.cause is Cause.LOGINS_EXCEEDED
     assert changed == [("pptpuser", "a new password")]
 
 

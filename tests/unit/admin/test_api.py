@@ -375,14 +375,14 @@ def test_ended_sessions(tmp_path: Path) -> None:
         (row,) = await made.ask(made.client.ended)
         assert (row["id"], row["user"], row["group"]) == (1, "pptpuser", "pptpgroup")
         assert (row["address"], row["encryption"]) == ("172.16.1.10", "MPPE 128-bit stateless")
-        assert (row["cause"], row["reason"]) == ("Admin-Reset", "Administrator Reset")
+        assert (row["cause"], row["reason"]) == ("admin-logout", "Administrator Reset")
         assert (row["state"], row["rx_octets"], row["duration"]) == ("ended", 1000, 0)
         assert row["login_time"] <= row["ended_at"]
         code, said = await made.cli("sessions", "--ended", "--columns", "user,reason")
         assert (code, said.splitlines()[1]) == (0, "pptpuser  Administrator Reset")
         assert (await made.cli("sessions", "--ended", "--user", "x", "--json"))[1] == "[]\n"
         found = await made.ask(made.client.statistics)
-        assert found["ended"] == {"Admin-Reset": 1}
+        assert found["ended"] == {"admin-logout": 1}
 
     run(tmp_path, test)
 

@@ -80,7 +80,7 @@ def test_a_session_comes_and_goes() -> None:
             assert after("sessions_active") == 0
             assert after("payload_received_octets_total") == 1000
             assert after("payload_sent_packets_total") == 7
-            assert after("sessions_ended_total", cause="Admin-Reset") == 1
+            assert after("sessions_ended_total", cause="admin-logout") == 1
 
     asyncio.run(run())
 

@@ -19,7 +19,7 @@ from fastpptp.ports import CallEvent, CallPolicy
 from fastpptp.ppp.auth.types import AuthMethod, AuthResult
 from fastpptp.ppp.config import LinkConfig, LinkRole
 from fastpptp.server.executor import Executor
-from fastpptp.session import TerminateCause
+from fastpptp.session import Cause
 from fastpptp.settings.tree import PoolRange
 from fastpptp.testing import FakeDataplane, LocalAnswers
 from tests.unit.manager.world import policy
@@ -138,7 +138,7 @@ class World:
         self.run()
 
     def terminate_all(self) -> None:
-        ended = self.manager.terminate_all(TerminateCause.ADMIN_RESET, self.now)
+        ended = self.manager.terminate_all(Cause.ADMIN_LOGOUT, self.now)
         self._headend.run(ended, self.now)
         self.run(5)
 

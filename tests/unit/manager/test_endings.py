@@ -7,7 +7,7 @@ import pytest
 from fastpptp.manager import CallCounters
 from fastpptp.manager.core import ENDED_KEPT
 from fastpptp.ports import CallEvent
-from fastpptp.session import SessionState, TerminateCause
+from fastpptp.session import Cause, SessionState
 from fastpptp.testing import MemoryHeadend
 from tests.unit.manager.world import PEER, assert_clean, client, only_session, policy, world
 
@@ -59,7 +59,7 @@ def test_a_silent_peer_is_lost_carrier() -> None:
     happen(memory, CallEvent.PEER_SILENT)
     memory.run(30)
     assert "PPP/102" in memory.texts()
-    assert reason(memory) == "Lost Carrier"
+    assert reason(memory) == "Lost Carrier (the peer stopped answering LCP echoes)"
     assert_clean(memory)
 
 
@@ -137,7 +137,7 @@ def test_shutdown_tells_every_peer() -> None:
         assert one.ended is not None
     assert reason_of_all(memory) == {"Administrator Shutdown"}
     refused = memory.manager.connection_made(100, PEER, PEER, memory.clock())
-    assert [type(effect).__name__ for effect in refused] == ["CloseControl"]
+    assert [type(effect).__name__ for effect in refused] == ["Emit", "CloseControl"]
     assert_clean(memory)
 
 
@@ -151,7 +151,7 @@ def test_terminate_all() -> None:
     memory = world()
     memory.dial(client(calls=3), PEER)
     memory.run(5)
-    memory.carry_out(memory.manager.terminate_all(TerminateCause.ADMIN_RESET, memory.clock()))
+    memory.carry_out(memory.manager.terminate_all(Cause.ADMIN_LOGOUT, memory.clock()))
     memory.run(30)
     assert memory.texts().count("AUTH/28") == 3
     assert_clean(memory)
@@ -161,7 +161,7 @@ def test_switching_pptp_off_ends_every_session() -> None:
     memory, _ = up()
     memory.carry_out(memory.manager.update(policy(pptp={"enabled": False}), memory.clock()))
     memory.run(10)
-    assert reason(memory) == "Administrator Reset"
+    assert reason(memory) == "Administrator Reset (PPTP is not enabled)"
     assert_clean(memory)
 
 
@@ -196,7 +196,7 @@ def test_ended_sessions_are_remembered() -> None:
     (departure,) = memory.manager.ended()
     assert departure.view.assigned == before.assigned is not None
     assert (departure.view.encryption, departure.view.id) == (before.encryption, before.id)
-    assert departure.cause is TerminateCause.USER_REQUEST
+    assert departure.cause is Cause.CALL_CLEARED
     assert departure.counters.received_octets == 312
     memory.manager._ended.extend([departure] * ENDED_KEPT)
     assert len(memory.manager.ended()) == ENDED_KEPT

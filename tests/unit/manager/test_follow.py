@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fastpptp.session import TerminateCause
+from fastpptp.session import Cause
 from fastpptp.settings import attributes
 from fastpptp.settings.attributes import Attribute, Touches
 from fastpptp.testing import MemoryHeadend, ScriptedClient
@@ -27,7 +27,7 @@ def up(**wanted: Any) -> tuple[MemoryHeadend, ScriptedClient]:
 
 
 def end(memory: MemoryHeadend) -> None:
-    cause = TerminateCause.ADMIN_RESET
+    cause = Cause.ADMIN_LOGOUT
     memory.carry_out(memory.manager.terminate(only_session(memory).id, cause, memory.clock()))
     memory.run(10)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from fastpptp.session import TerminateCause
+from fastpptp.session import Cause
 from fastpptp.testing import MemoryHeadend, ScriptedClient
 from tests.unit.manager.world import PEER, assert_clean, client, policy, world
 
@@ -41,7 +41,7 @@ def vanish(memory: MemoryHeadend, dialled: ScriptedClient) -> None:
 
 
 def log_out(memory: MemoryHeadend, dialled: ScriptedClient) -> None:
-    memory.carry_out(memory.manager.terminate_all(TerminateCause.ADMIN_RESET, memory.clock()))
+    memory.carry_out(memory.manager.terminate_all(Cause.ADMIN_LOGOUT, memory.clock()))
     memory.run(30)
     if memory.clients[1].connected:
         memory.drop(dialled)

@@ -22,7 +22,7 @@ from fastpptp.ppp.events import EncryptionUp, IpUp
 from fastpptp.ppp.link import Link
 from fastpptp.pptp import encode
 from fastpptp.pptp.messages import WanErrorNotify
-from fastpptp.session import SessionState, TerminateCause
+from fastpptp.session import Cause, SessionState
 from fastpptp.settings.tree import UserEntry
 from fastpptp.testing import MemoryHeadend
 from tests.unit.manager.world import (
@@ -229,8 +229,8 @@ def test_lcp_is_negotiated_anew() -> None:
     assert memory.answers.claims == memory.answers.leases == 1
 
 
-@pytest.mark.parametrize("cause", [TerminateCause.ADMIN_RESET, TerminateCause.NAS_REQUEST])
-def test_logout(cause: TerminateCause) -> None:
+@pytest.mark.parametrize("cause", [Cause.ADMIN_LOGOUT, Cause.ACCOUNT_CHANGED])
+def test_logout(cause: Cause) -> None:
     memory = world()
     dialled = memory.dial(client(), PEER)
     memory.run(5)
@@ -240,7 +240,7 @@ def test_logout(cause: TerminateCause) -> None:
     memory.run(1)
     assert dialled.calls[0].ended is not None
     (account,) = [e for e in memory.events if (e.cls, e.number) == ("AUTH", 28)]
-    assert f"Reason: {cause.text}" in account.text()
+    assert f"Reason: {cause.whole}" in account.text()
     assert memory.manager.terminate(view.id, cause, memory.clock()) == []
     memory.run(30)
     assert_clean(memory)

@@ -37,7 +37,8 @@ from fastpptp.ppp.events import (
 )
 from fastpptp.ppp.link import Link
 from fastpptp.pptp import Call, CallKind, Role
-from fastpptp.session import CAUSE_OF_END, Session, SessionState, TerminateCause
+from fastpptp.session import CAUSE_OF_END, Cause, Session, SessionState
+from fastpptp.session.cause import OWNERS
 
 HANDLE = 1 << 16 | 9
 SPEC = CallSpec(77, IPv4Address("10.0.0.2"), IPv4Address("10.0.0.1"))
@@ -142,18 +143,18 @@ def test_ipv6_opens_its_own_gate() -> None:
 def test_terminate_tells_the_cause_and_the_first_one_stands() -> None:
     pair = Pair()
     session = pair.up()
-    effects = session.terminate(TerminateCause.USER_REQUEST, pair.now)
+    effects = session.terminate(Cause.USER_REQUEST, pair.now)
     frames = [effect.frame for effect in effects if isinstance(effect, Inject)]
     assert frames[0].endswith(b"User Requested")
     assert session.state is SessionState.CLOSING
     assert Gate(HANDLE, 4, False) in effects
     assert OwnLcp(HANDLE, False) in effects
-    session.terminate(TerminateCause.NAS_ERROR, pair.now)
-    session.carrier_lost(TerminateCause.LOST_CARRIER, pair.now)
+    session.terminate(Cause.ADMIN_LOGOUT, pair.now)
+    session.carrier_lost(Cause.CONTROL_LOST, pair.now)
     assert session.ended
-    assert session.cause is TerminateCause.USER_REQUEST
-    assert session.terminate(TerminateCause.NAS_ERROR, pair.now) == []
-    assert session.carrier_lost(TerminateCause.NAS_ERROR, pair.now) == []
+    assert session.cause is Cause.USER_REQUEST
+    assert session.terminate(Cause.ADMIN_LOGOUT, pair.now) == []
+    assert session.carrier_lost(Cause.ADMIN_LOGOUT, pair.now) == []
     assert session.get_timer() is None
     assert session.detach() == [CloseCall(HANDLE)]
     assert session.detach() == []
@@ -168,9 +169,9 @@ def test_it_is_attached_once() -> None:
 
 def test_a_call_that_never_connected() -> None:
     session = Pair().session
-    assert session.carrier_lost(TerminateCause.NAS_ERROR, 10.0) == []
+    assert session.carrier_lost(Cause.ADMIN_LOGOUT, 10.0) == []
     assert session.detach() == []
-    assert session.cause is TerminateCause.NAS_ERROR
+    assert session.cause is Cause.ADMIN_LOGOUT
 
 
 def test_ncps_that_go_down_again() -> None:
@@ -205,9 +206,13 @@ def test_keys_fall_with_lcp() -> None:
 
 
 def test_every_end_of_a_link_has_a_cause() -> None:
-    assert set(CAUSE_OF_END) == set(LinkEnd)
-    assert len({cause.text for cause in TerminateCause}) == len(TerminateCause)
-    assert TerminateCause.IDLE_TIMEOUT.label == "Idle-Timeout"
+    assert set(CAUSE_OF_END) | OWNERS == set(LinkEnd)
+    assert not set(CAUSE_OF_END) & OWNERS
+
+
+def test_a_session_that_lives_has_no_cause() -> None:
+    with pytest.raises(LocalProtocolError, match="has not ended"):
+        _ = Pair().session.why
 
 
 def test_a_method_is_remembered() -> None:

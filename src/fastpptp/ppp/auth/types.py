@@ -109,13 +109,14 @@ class Reject:
 
     `retries` is how often this peer may try again in all: while it has tried less often, a new
     challenge follows (MS-CHAP). `not_allowed` makes the end AUTHENTICATION_NOT_ALLOWED: the
-    method lies outside the user's set.
+    method lies outside the user's set. `cause` is opaque to the Link: the policy's record of why.
     """
 
     error: int = 691
     message: bytes = b""
     retries: int = 0
     not_allowed: bool = False
+    cause: object = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
