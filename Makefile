@@ -77,9 +77,10 @@ bench: $(CORE) $(TOOLS) ## measure; writes bench/results/
 	@$(PY) -m bench $(BENCH)
 
 .PHONY: docs
-docs: $(CORE) ## docs/settings.md and docs/metrics.md, made from the declarations
+docs: $(CORE) ## docs/settings.md, metrics.md and events.md, made from the declarations
 	@$(PY) -m fastpptp.settings.reference docs/settings.md
 	@$(PY) -m fastpptp.admin.reference docs/metrics.md
+	@$(PY) -m fastpptp.events.reference docs/events.md
 
 .PHONY: clean
 clean: ## remove what was built

@@ -140,9 +140,7 @@ class LocalAuthenticator:
         return Decision(result, identity, events=events)
 
     @staticmethod
-    def _obstacle(
-        request: AuthRequest, effective: Effective, verified: Verified
-    ) -> Cause | None:
+    def _obstacle(request: AuthRequest, effective: Effective, verified: Verified) -> Cause | None:
         if effective.simultaneous_logins == 0:
             return Cause.LOGIN_DISABLED
         if not effective.access_hours.allows(request.wall):

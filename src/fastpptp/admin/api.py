@@ -6,7 +6,7 @@
 | GET /v1/sessions | user, group, client, address, method, encryption, state | sessions |
 | GET /v1/sessions/ID | | one session in detail |
 | POST /v1/sessions/ID/ping | | address, server_address, rtt: seconds, null without a reply |
-| POST /v1/logout | session, user, group, address, or all: true; `edited` | sessions: those that are ended |
+| POST /v1/logout | session, user, group, address, or all: true; edited | sessions: those ended |
 | POST /v1/tunnels/stop | peer | tunnels: how many are ended |
 | GET /v1/snapshot | | everything at once, a JSON value a line: see admin/snapshot.py |
 | GET /v1/events | class, severity, client, group, newest, per_page, page | events, page, pages |

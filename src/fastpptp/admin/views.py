@@ -125,9 +125,9 @@ def statistics(counts: Statistics, views: Iterable[SessionView]) -> dict[str, An
         by_encryption[encryption_of(view)] += 1
         by_method[view.method.value if view.method else "none"] += 1
     # asdict() would take a Counter's items for things to count.
-    by_cause: dict[str, Counter[str]] = {name: getattr(counts, name) for name in BY_CAUSE}
-    return asdict(replace(counts, **dict.fromkeys(BY_CAUSE, Counter()))) | {
-        **{name: dict(found) for name, found in by_cause.items()},
+    none: dict[str, Any] = {name: Counter() for name in BY_CAUSE}
+    return asdict(replace(counts, **none)) | {
+        **{name: dict(getattr(counts, name)) for name in BY_CAUSE},
         "refused_tunnels": counts.refused_tunnels,
         "refused_sessions": counts.refused_sessions,
         "by_encryption": by_encryption,

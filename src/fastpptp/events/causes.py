@@ -252,8 +252,8 @@ class Cause(Enum):
 
     # The administrator ends it.
     ADMIN_LOGOUT = (
-        "admin-logout", _SESSION, 6, _RESET, None,
-        "An administrator logged the session out; CONFIG/104 says who.",
+        "admin-logout", _CONTROL, 6, _RESET, None,
+        "An administrator logged the session out, or ended the tunnel; CONFIG/104 says who.",
     )  # fmt: skip
     ACCOUNT_CHANGED = (
         "account-changed", _SESSION, 6, _RESET, "the account was changed or deleted",
@@ -262,7 +262,7 @@ class Cause(Enum):
     PPTP_DISABLED = (
         "pptp-disabled", _TUNNEL | _CONTROL, 6, _RESET, "PPTP is not enabled",
         "PPTP is not enabled: sessions end when it is turned off, and further ones are refused.",
-        "`fastpptp pptp set --enabled true`.",
+        "`fastpptp pptp set --enabled yes`.",
     )  # fmt: skip
     SHUTDOWN = (
         "shutdown", _TUNNEL | _CONTROL, 7, "Administrator Shutdown", None,
@@ -308,7 +308,7 @@ class Cause(Enum):
     )  # fmt: skip
     MAX_HANDSHAKES_PER_SOURCE = (
         "max-handshakes-per-source", _CALL, 15, "too many handshakes from this address", None,
-        "One address negotiates more sessions at once than Handshakes per Source allows.",
+        "One address negotiates more sessions at once than Handshakes in Flight per Source allows.",
         "Raise it if many clients share the address (NAT); else it is a flood.",
     )  # fmt: skip
     CALL_ID_IN_USE = (
@@ -321,6 +321,11 @@ class Cause(Enum):
         "The peer sent Incoming-Call-Request: it is an access concentrator itself.",
         "Have it dial out (Outgoing-Call-Request), as clients do.",
     )  # fmt: skip
+
+    def __new__(cls, code: str, *words: object) -> Cause:
+        made = object.__new__(cls)
+        made._value_ = code
+        return made
 
     def __init__(
         self, code: str, of: Of, radius: int, text: str, info: str | None, means: str,

@@ -145,7 +145,8 @@ class MemoryHeadend:
         client = make(rng=self._rng.randbytes, now=self.clock())
         self.clients[connection] = Dialled(client, address)
         self.carry_out(self.manager.connection_made(connection, LOCAL, address, self.clock()))
-        client.connect(self.clock())
+        if self.clients[connection].connected:
+            client.connect(self.clock())
         return client
 
     def drop(self, client: ScriptedClient) -> None:

@@ -383,6 +383,13 @@ def test_ended_sessions(tmp_path: Path) -> None:
         assert (await made.cli("sessions", "--ended", "--user", "x", "--json"))[1] == "[]\n"
         found = await made.ask(made.client.statistics)
         assert found["ended"] == {"admin-logout": 1}
+        await made.ask(made.client.logout, all=True, edited=True)
+        await until(lambda: not made.rig.headend.manager.holdings()["closing_calls"])
+        (row, _) = await made.ask(made.client.ended)
+        assert (row["cause"], row["acct_terminate_cause"]) == ("account-changed", "Admin-Reset")
+        found = await made.ask(made.client.events, **{"class": "PPTP"})
+        causes = [e["cause"] for e in found["events"] if e["number"] == 35]
+        assert causes == ["admin-logout", "account-changed"]
 
     run(tmp_path, test)
 
@@ -714,7 +721,7 @@ def test_tunnels_are_stopped(tmp_path: Path) -> None:
         assert await made.ask(made.client.stop_tunnels, "127.0.0.1") == 1
         await until(lambda: not made.rig.headend.manager.holdings()["connections"])
         (ended,) = await made.ask(made.client.ended)
-        assert ended["cause"] == "Admin-Reset"
+        assert ended["cause"] == "admin-logout"
         events = (await made.ask(made.client.events, **{"class": "CONFIG"}))["events"]
         assert "tunnels to peer 127.0.0.1 closed: 1" in events[-1]["text"]
         with pytest.raises(ConfigurationError, match="whose tunnels"):

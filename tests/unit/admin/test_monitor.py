@@ -15,7 +15,8 @@ from fastpptp.admin import metrics, reference
 from fastpptp.admin.monitor import MonitorServer
 from fastpptp.errors import UnavailableError
 from fastpptp.manager.accounting import SetupTimes
-from tests.unit.server.support import LOOPBACK, Rig, running, until
+from fastpptp.session import Cause
+from tests.unit.server.support import LOOPBACK, Rig, link_config, running, until
 
 DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "metrics.md"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
@@ -81,6 +82,22 @@ def test_a_session_comes_and_goes() -> None:
             assert after("payload_received_octets_total") == 1000
             assert after("payload_sent_packets_total") == 7
             assert after("sessions_ended_total", cause="admin-logout") == 1
+
+    asyncio.run(run())
+
+
+def test_every_failure_is_counted_by_its_cause() -> None:
+    async def run() -> None:
+        async with running() as rig:
+            client = await rig.dial(link_config(password="wrong"))
+            await until(lambda: bool(client.client.calls) and bool(client.client.calls[0].ended))
+            await rig.dial_up()
+            rig.headend.logout(lambda view: True, Cause.ACCOUNT_CHANGED)
+            await until(lambda: rig.headend.manager.statistics().active_sessions == 0)
+            found = await scrape(rig)
+            assert found("logins_failed_total", cause="wrong-password") == 1
+            assert found("sessions_ended_total", cause="wrong-password") == 1
+            assert found("sessions_ended_total", cause="account-changed") == 1
 
     asyncio.run(run())
 

@@ -1,4 +1,4 @@
-"""Each cause happens for real, and events, counters and ended sessions have the same code for it."""
+"""Each cause happens for real; events, counters and ended sessions have the same code for it."""
 
 from __future__ import annotations
 
@@ -163,8 +163,7 @@ def no_gre(first: bytes = b"") -> MemoryHeadend:
     memory.dial(client(timing=Timing(max_configure=20)), PEER)
     memory.run(2)
     if first:
-        handle = only_session(memory).handle
-        memory.carry_out(memory.manager.frame_received(handle, first, memory.clock()))
+        memory.dataplane.receive_frame(only_session(memory).handle, first)
     memory.run(110)
     return memory
 
@@ -182,7 +181,7 @@ def loopback() -> MemoryHeadend:
     for _ in range(60):
         frames = [effect.frame for effect in memory.effects if isinstance(effect, Inject)]
         for frame in frames[seen:]:
-            memory.carry_out(memory.manager.frame_received(handle, frame, memory.clock()))
+            memory.dataplane.receive_frame(handle, frame)
         seen = len(frames)
         memory.run(0.5)
     memory.run(20)
@@ -274,6 +273,13 @@ def terminated(cause: Cause) -> MemoryHeadend:
     return memory
 
 
+def tunnels_stopped() -> MemoryHeadend:
+    memory, _ = up()
+    memory.carry_out(memory.manager.stop_tunnels(PEER, memory.clock())[1])
+    memory.run(10)
+    return memory
+
+
 def turned_off() -> MemoryHeadend:
     memory, _ = up()
     memory.carry_out(memory.manager.update(policy(pptp={"enabled": False}), memory.clock()))
@@ -352,6 +358,7 @@ SCENARIOS: dict[Cause | tuple[Cause, Of], Scenario] = {
     Cause.ACCESS_HOURS_ENDED: lambda: lasted(5 * 3600 + 60, access_hours="Business Hours"),
     Cause.ADDRESS_LOST: address_lost,
     Cause.ADMIN_LOGOUT: lambda: terminated(Cause.ADMIN_LOGOUT),
+    (Cause.ADMIN_LOGOUT, Of.TUNNEL_ENDED): tunnels_stopped,
     Cause.ACCOUNT_CHANGED: lambda: terminated(Cause.ACCOUNT_CHANGED),
     Cause.PPTP_DISABLED: turned_off,
     (Cause.PPTP_DISABLED, Of.TUNNEL_REFUSED): lambda: dialled(seconds=1, pptp={"enabled": False}),

@@ -12,6 +12,7 @@ from fastpptp.pptp import (
     CallKind,
     CallRequested,
     CallState,
+    CallTurnedDown,
     Cause,
     ControlEnd,
     ControlEnded,
@@ -331,14 +332,15 @@ def test_a_peers_call_id_twice() -> None:
         if answered:
             pac.answer_call(asked.call, 99, 0.0)
         sent(pac)
-        assert feed(pac, PPTP_LINUX) == []
+        assert feed(pac, PPTP_LINUX) == [CallTurnedDown(asked.call.peer_call_id, False)]
         assert sent(pac) == [OutgoingCallReply(0, 0, 2, GeneralError.BAD_CALL_ID)]
     assert pac.calls == (asked.call,)
 
 
 def test_an_incoming_call_id_twice() -> None:
     pns = alone(Role.PNS)
-    assert len(feed(pns, IncomingCallRequest(9), IncomingCallRequest(9))) == 1
+    _, second = feed(pns, IncomingCallRequest(9), IncomingCallRequest(9))
+    assert second == CallTurnedDown(9, False)
     assert sent(pns) == [IncomingCallReply(0, 9, 2, GeneralError.BAD_CALL_ID)]
 
 
@@ -409,7 +411,7 @@ def test_orders_that_do_not_fit_the_state() -> None:
 )
 def test_a_request_to_the_wrong_side(role: Role, request_: Message, reply: Message) -> None:
     connection = alone(role)
-    assert feed(connection, request_) == []
+    assert feed(connection, request_) == [CallTurnedDown(5, True)]
     assert sent(connection) == [reply]
     assert connection.established
 

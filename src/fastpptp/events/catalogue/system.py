@@ -1,0 +1,105 @@
+"""Classes CONFIG and SYSTEM: who changed what, and this machine."""
+
+from __future__ import annotations
+
+from fastpptp.events.catalogue.kind import (
+    FAULT,
+    INFORMATION_HIGH,
+    WARNING,
+    WARNING_HIGH,
+    EventType,
+    Kinds,
+)
+
+CONFIG: Kinds = {
+    100: EventType(
+        INFORMATION_HIGH,
+        "Configuration changed: {what}",
+        "The store was edited; `fastpptp config history` tells all of it.",
+    ),
+    101: EventType(
+        INFORMATION_HIGH,
+        "Configuration reloaded, revision {revision}",
+        "The headend follows the store as it is now.",
+    ),
+    102: EventType(
+        WARNING_HIGH,
+        "Configuration refused, nothing has changed: {problem}",
+        "The store cannot be followed; the headend goes on by what it had.",
+        "Correct what the text names, and `fastpptp reload`.",
+    ),
+    103: EventType(
+        WARNING,
+        "User [{user}] IP Address {address} is ignored: assignment from the authentication "
+        "server is off",
+        "The user has an address of its own, and the method that would assign it is off.",
+        "Turn on Use Address from Authentication Server, or take the address from the user.",
+    ),
+    104: EventType(
+        INFORMATION_HIGH,
+        "Administrator {who}: {what}",
+        "An administrator did something that is no edit, such as a logout.",
+    ),
+}
+
+SYSTEM: Kinds = {
+    100: EventType(
+        INFORMATION_HIGH,
+        "fastpptp {version} started, listening on {listen}",
+        "The headend takes control connections.",
+    ),
+    101: EventType(
+        INFORMATION_HIGH,
+        "fastpptp stopped: {reason}",
+        "The headend has let go of everything.",
+    ),
+    102: EventType(
+        INFORMATION_HIGH,
+        "fastpptp is stopping: {sessions} sessions are told",
+        "Every peer is told, and no more are let in.",
+    ),
+    # MS-CHAPv2 falls to one DES key search, and RC4 carries no integrity check.
+    103: EventType(
+        WARNING,
+        "PPTP is cryptographically broken: MS-CHAP can be cracked offline and MPPE is not "
+        "authenticated. Do not use it where confidentiality matters.",
+        "Told at each start, since it stays true.",
+        "Use another protocol where confidentiality matters.",
+    ),
+    110: EventType(
+        FAULT,
+        "The store cannot be used: {problem}",
+        "Users, passwords and settings cannot be read or written now; the headend goes on by what "
+        "it has read.",
+        "Look at the database that `store_url` names, its disk and its rights.",
+    ),
+    111: EventType(
+        INFORMATION_HIGH,
+        "The store can be used again",
+        "What SYSTEM/110 told is over.",
+    ),
+    121: EventType(
+        WARNING,
+        "No more control connections can be accepted: {problem}",
+        "The machine has no descriptors or memory left for another TCP connection.",
+        "Raise the limit of open files (LimitNOFILE).",
+    ),
+    122: EventType(
+        WARNING,
+        "{feature} is not available: {problem}",
+        "This machine lacks something; the headend goes on without it.",
+        "See the problem's words; `fastpptp doctor` looks at the whole machine.",
+    ),
+    123: EventType(
+        FAULT,
+        "Internal error: {problem}",
+        "A fault of fastpptp. The headend goes on; one session may have suffered.",
+        "Report it with this text.",
+    ),
+    124: EventType(
+        WARNING_HIGH,
+        "This machine could not be changed as wanted: {problem}",
+        "A route, an address or a firewall rule could not be set or taken away.",
+        "See the problem's words; `fastpptp doctor` looks at the whole machine.",
+    ),
+}
