@@ -23,6 +23,7 @@ from tests.netns.test_dataplane import (
     CLIENT,
     HEADEND,
     INNER_CLIENT,
+    End,
     tunnel,
     within,
 )
@@ -69,22 +70,27 @@ def test_frames_take_the_adjacency_and_else_the_raw_socket(hosts: Hosts) -> None
         assert not {"send failed"} & headend.drops().keys()
 
 
+def stream(source: End, target: End) -> None:
+    """Datagrams of three sizes, 100 to 1,100 octets, arrive as they were sent."""
+    receiver = within(target.host, lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+    sender = within(source.host, lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+    with receiver, sender:
+        receiver.bind((str(INNER_CLIENT), 5000))
+        receiver.settimeout(5)
+        sender.connect((str(INNER_CLIENT), 5000))
+        sent = [bytes([number]) * (100 + number % 3 * 500) for number in range(120)]
+        for data in sent:
+            sender.send(data)
+        assert [receiver.recv(2000) for _ in sent] == sent
+
+
 def test_many_packets_in_order(hosts: Hosts) -> None:
     """Some of one stream by this socket, some by the other: stateful MPPE misses none."""
     with tunnel(hosts, "stateful", packets=True) as (headend, client):
         index = device_index(headend.host, "v1l")
         hop = Adjacency(index, link_address(client.host, "v1r"), 700)
         headend.dataplane.set_adjacency(headend.handle, hop)
-        receiver = within(client.host, lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
-        sender = within(headend.host, lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
-        with receiver, sender:
-            receiver.bind((str(INNER_CLIENT), 5000))
-            receiver.settimeout(5)
-            sender.connect((str(INNER_CLIENT), 5000))
-            sent = [bytes([number]) * (100 + number % 3 * 500) for number in range(120)]
-            for data in sent:
-                sender.send(data)
-            assert [receiver.recv(2000) for _ in sent] == sent
+        stream(headend, client)
         row = client.dataplane.stats[client.handle & 0xFFFF]
         assert (row["lost"], row["out_of_sequence"]) == (0, 0)
 

@@ -33,7 +33,7 @@ from tests.netns.test_dataplane import (
     tunnel,
     within,
 )
-from tests.netns.test_sending import device_index, link_address, linked, pings, requests
+from tests.netns.test_sending import device_index, link_address, linked, pings, requests, stream
 from tests.unit.dataplane.rig import HANDLE, SPEC, gre
 
 pytestmark = pytest.mark.netns
@@ -99,16 +99,7 @@ def test_many_packets_in_order(hosts: Hosts) -> None:
     with tunnel(hosts, "stateful", xdp=True) as (headend, client):
         attach(headend, OURS, link_address(client.host, THEIRS), mtu=700)
         attach(client, THEIRS, link_address(headend.host, OURS))
-        receiver = within(client.host, lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
-        sender = within(headend.host, lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
-        with receiver, sender:
-            receiver.bind((str(INNER_CLIENT), 5000))
-            receiver.settimeout(5)
-            sender.connect((str(INNER_CLIENT), 5000))
-            sent = [bytes([number]) * (100 + number % 3 * 500) for number in range(120)]
-            for data in sent:
-                sender.send(data)
-            assert [receiver.recv(2000) for _ in sent] == sent
+        stream(headend, client)
         assert client.dataplane.stats[client.handle & 0xFFFF]["lost"] == 0
 
 
