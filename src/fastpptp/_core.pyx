@@ -48,6 +48,7 @@ include "dataplane/outer_xdp.pxi"
 # The loop, and Python.
 include "dataplane/wheel.pxi"
 include "dataplane/owner.pxi"
+include "dataplane/move.pxi"
 include "dataplane/command.pxi"
 include "dataplane/worker.pxi"
 include "dataplane/build.pxi"

@@ -77,14 +77,14 @@ cdef struct route_body:
 
 
 cdef uint32_t run_commands(worker *w) noexcept nogil:
-    """Carry out what was in the ring when this began, up to a call that another worker has still to
-    give; returns how many commands."""
+    """Carry out what was in the ring when this began, up to a move that cannot be made yet; returns how
+    many commands."""
     cdef uint32_t count = 0
     cdef uint64_t end = load64(&w.commands.written, __ATOMIC_ACQUIRE)
     cdef record *place
     while w.commands.taken != end:
         place = ring_peek(&w.commands)
-        if place.kind == COMMAND_TAKE and not take_call(w, place.handle):
+        if must_wait(w, place):
             break
         run_command(w, place)
         ring_drop(&w.commands, place)

@@ -282,15 +282,11 @@ cdef void filter_log(
     cdef uint64_t end = 0
     cdef record *place = NULL
     cdef log_body *body
-    if w.now - w.log_refilled >= 1000:
-        w.log_refilled = w.now
-        w.log_tokens = LOG_BURST
-    if w.log_tokens:
+    if budget_take(&w.logging, w.now, LOG_BURST):
         place = ring_reserve(&w.logs, <uint32_t> sizeof(log_body) + kept, &end)
     if place == NULL:
         w.log_suppressed += 1
         return
-    w.log_tokens -= 1
     place.handle = call.handle
     body = <log_body *> record_body(place)
     body.serial = f.serial

@@ -174,9 +174,9 @@ cdef class Shards:
             _os.set_blocking(w.outer_fd, False)
             _os.set_blocking(w.inner_fd, False)
             inward, outward = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
-            for end in (inward, outward):
-                end.setblocking(False)
-                end.setsockopt(_socket.SOL_SOCKET, _socket.SO_SNDBUF, 4 << 20)
+            inward.setblocking(False)
+            outward.setblocking(False)
+            send_room(outward.fileno(), SIDE_BUFFER)
             w.side_fd = inward.detach()
             side = outward.detach()
             for j in range(self._count):
@@ -287,7 +287,7 @@ cdef class Shards:
         while place == NULL:
             if not self._threads:
                 for k in range(self._count):
-                    run_commands(self._workers[k])
+                    worker_turn(self._workers[k], self._workers[k].now)
             else:
                 with nogil:
                     usleep(100)

@@ -86,10 +86,12 @@ cdef uint32_t outer_receive(worker *w) noexcept nogil:
         if w.rx_frames[k] == NO_FRAME_INDEX:
             w.rx_frames[k] = frame_take(w)
             if w.rx_frames[k] == NO_FRAME_INDEX:
+                w.outer_rest = OUTER_STUCK
                 return 0
             w.rx_vectors[k].iov_base = frame_at(w, w.rx_frames[k])
             w.rx_vectors[k].iov_len = FRAME_SIZE
     got = recvmmsg(w.outer_fd, w.rx_messages, RX_BATCH, MSG_DONTWAIT, NULL)
+    w.outer_rest = OUTER_MORE if got == RX_BATCH else OUTER_EMPTY
     if got <= 0:
         return 0
     prefetch_calls(w, got)
@@ -102,7 +104,7 @@ cdef uint32_t outer_receive(worker *w) noexcept nogil:
             drop(w, OUTER_TRUNCATED)
             frame_give(w, frame)
             continue
-        receive_gre(w, frame, frame_at(w, frame), w.rx_messages[k].msg_len)
+        receive_gre(w, frame, frame_at(w, frame), w.rx_messages[k].msg_len, False)
         if w.ready_count > READY_FULL:
             deliver(w)
     deliver(w)

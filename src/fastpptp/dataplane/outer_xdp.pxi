@@ -37,6 +37,7 @@ cdef uint32_t port_receive(worker *w, xdp_port *port, uint32_t slot) noexcept no
         return 0
     if got > RX_BATCH:
         got = RX_BATCH
+        w.outer_rest |= OUTER_MORE
     for k in range(got):
         place = xdp_packet(&port.receive, k)
         prefetch_call(w, w.frames + place.addr + ETHERNET, place.len - ETHERNET)
@@ -57,7 +58,7 @@ cdef inline void port_take(worker *w, uint8_t *ip, uint32_t length) noexcept nog
     cdef uint32_t frame = <uint32_t> ((ip - w.frames) // FRAME_SIZE)
     w.lent[frame] = 0
     if sum_fold(sum_add(ip, IP_HEADER, 0)) == 0xFFFF:
-        receive_gre(w, frame, ip, length)
+        receive_gre(w, frame, ip, length, False)
     else:
         drop(w, OUTER_MALFORMED)
         frame_give(w, frame)

@@ -6,8 +6,11 @@ cdef enum:
     PARK_TIME = 1000
 
 
-cdef void receive_gre(worker *w, uint32_t frame, const uint8_t *ip, uint32_t length) noexcept nogil:
-    """One packet as the outer port gave it, in its frame, IP header first. Takes the frame."""
+cdef void receive_gre(
+    worker *w, uint32_t frame, const uint8_t *ip, uint32_t length, bint in_turn
+) noexcept nogil:
+    """One packet as the outer port gave it, in its frame, IP header first; `in_turn`: no older one of its
+    call can be with another worker. Takes the frame."""
     cdef gre_packet g
     cdef call_state *call
     cdef int reason = gre_parse(ip, length, &g)
@@ -24,16 +27,10 @@ cdef void receive_gre(worker *w, uint32_t frame, const uint8_t *ip, uint32_t len
         drop(w, reason)
         frame_give(w, frame)
         return
-    receive_call(w, call, frame, &g)
-
-
-cdef void pass_by(
-    worker *w, uint32_t frame, const uint8_t *ip, uint32_t length, uint32_t call_id
-) noexcept nogil:
-    """A packet of another worker's call, which got it too, unless it is on the move. Takes the frame."""
-    if straggles(w, call_id):
-        hand_over(w, SIDE_OUTER, call_id, 0, ip, length)
-    frame_give(w, frame)
+    if call.passage != PASSAGE_NONE and not in_turn:
+        keep_early(w, call, frame, ip, length)
+    else:
+        receive_call(w, call, frame, &g)
 
 
 cdef void receive_call(worker *w, call_state *call, uint32_t frame, gre_packet *g) noexcept nogil:

@@ -102,9 +102,12 @@ cdef void release_gap(worker *w, call_state *call) noexcept nogil:
 
 
 cdef void hold_timer(worker *w, call_state *call) noexcept nogil:
-    """Give up every gap that was waited for long enough."""
+    """Give up every gap that was waited for long enough, and cannot be filled by another worker."""
     cdef uint32_t waited
     call.hold_due = NEVER
+    if call.passage != PASSAGE_NONE:
+        call.hold_due = w.now + 1
+        return
     while call.held:
         waited = <uint32_t> w.now - w.notes[call.held].stamp
         if waited < call.reorder_time:

@@ -55,6 +55,12 @@ cdef struct mppe_snapshot:
     uint32_t sequence
 
 
+# A call that was given away, and in how many full batches at most all has come that came before.
+cdef struct give:
+    uint32_t handle
+    uint32_t turns
+
+
 cdef union outer_name:
     sockaddr_in internet
     sockaddr_ll link
@@ -84,6 +90,7 @@ cdef struct worker:
     uint32_t sleeping
     uint32_t stop
     uint32_t spin_microseconds
+    uint8_t blocked              # the next command cannot be carried out yet
     uint64_t now                 # ms
     # Arenas.
     call_state *calls
@@ -136,9 +143,15 @@ cdef struct worker:
     budget sources[1024]         # SOURCES: punted frames by peer address
     # Traffic filters.
     filter_set *filters
-    uint64_t log_refilled
-    uint32_t log_tokens
+    budget logging
     uint32_t log_suppressed
+    # Moves.
+    give gives[64]               # GIVES
+    uint32_t give_count
+    uint32_t detained            # frames for which a side door has no room
+    uint32_t detained_last
+    uint8_t outer_rest           # what the turn left in the outer sockets
+    uint64_t give_due            # the next one is not put off beyond, ms
     # Python.
     ring commands
     ring punts

@@ -127,7 +127,7 @@ cdef struct call_state:
     uint8_t routed               # has routes beside its own address
     uint8_t lcp_owned
     uint8_t echoes_unanswered
-    uint8_t echo_identifier
+    uint8_t passage              # how far a move is
     # Frames that outlive their batch.
     uint32_t parked_last
     uint32_t queued_last
@@ -146,6 +146,7 @@ cdef struct call_state:
     # LCP, punts, IPv6.
     uint32_t local_magic
     uint8_t echo_failures
+    uint8_t echo_identifier
     uint8_t prefix_length        # 255 = no prefix
     budget punts
     uint8_t prefix[16]
@@ -160,11 +161,12 @@ cdef struct call_state:
     uint8_t reset_identifier
     uint8_t resets_unanswered
     # A move to another worker.
-    uint8_t given                # the old worker is done with it
     uint64_t moved               # ms when
+    uint32_t early               # what came before the old worker was done
+    uint32_t early_last
     uint8_t moved_from
     uint8_t backlogged           # waits in worker.backlog
-    uint8_t reserved[30]         # to a whole cache line
+    uint8_t reserved[22]         # to a whole cache line
 
 
 cdef enum:

@@ -3,12 +3,16 @@
 
 cdef uint32_t worker_turn(worker *w, uint64_t now) noexcept nogil:
     """Everything there is to do now, a batch of each kind; returns how much it was."""
-    cdef uint32_t work
+    cdef uint32_t work, gives
     w.now = now
     flush_out(w)
     work = run_commands(w)
-    work += outer_receive(w)
-    work += xdp_receive(w)
+    gives = w.give_count
+    if pass_detained(w):
+        work += outer_receive(w)
+        work += xdp_receive(w)
+    if w.give_count:
+        finish_gives(w, gives)
     wheel_advance(w, now)
     deliver(w)
     if not w.out_stalled:
@@ -47,11 +51,11 @@ cdef void worker_sleep(worker *w) noexcept nogil:
     cdef epoll_event events[5]
     cdef uint64_t count
     cdef int64_t wait = wheel_wait(w)
-    if w.out_waiting:
-        wait = 1                 # nothing tells when the device has room again
+    if w.out_waiting or w.blocked or w.give_count or w.detained != NO_FRAME_INDEX:
+        wait = 1                 # nothing tells when the device or another worker has got on
     worker_watch_output(w)
     store32(&w.sleeping, 1, __ATOMIC_SEQ_CST)
-    if not ring_waits(&w.commands):
+    if w.blocked or not ring_waits(&w.commands):
         epoll_wait(w.epoll_fd, events, 5, <int> wait)
     store32(&w.sleeping, 0, __ATOMIC_SEQ_CST)
     read(w.wake_fd, &count, 8)

@@ -148,7 +148,7 @@ cdef class XdpShards(Shards):
         self._devices[made.device] = made
         for queue in range(made.queues):
             self._push(
-                self._workers[queue % self._count], COMMAND_PORT_OPEN, made.device, 0,
+                self._workers[queue % self._count], COMMAND_PORT_OPEN, EVERY_CALL, 0,
                 &made._ports[queue], sizeof(made._ports[queue]),
             )
             made._ports[queue] = NULL
@@ -159,7 +159,7 @@ cdef class XdpShards(Shards):
         self._ready()
         self._devices.pop(device).close()
         for k in range(self._count):
-            self._push(self._workers[k], COMMAND_PORT_CLOSE, device, device, NULL, 0)
+            self._push(self._workers[k], COMMAND_PORT_CLOSE, EVERY_CALL, device, NULL, 0)
 
     @property
     def xdp_devices(self):

@@ -263,11 +263,15 @@ cdef bint port_bind(xdp_port *port) noexcept nogil:
     return True
 
 
+cdef void send_room(int fd, int size) noexcept nogil:
+    """What may wait in a socket, octets of the kernel's memory; beyond the host's limit where we may."""
+    if setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(int)) < 0:
+        setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(int))
+
+
 cdef void port_tune(xdp_port *port) noexcept nogil:
     """Room for bursts; a kernel without the budget sends 32 packets a system call."""
-    cdef int size = PORT_SEND_BUFFER
-    if setsockopt(port.fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(int)) < 0:
-        setsockopt(port.fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(int))
+    send_room(port.fd, PORT_SEND_BUFFER)
     port_option(port, XDP_MAX_TX_SKB_BUDGET, PORT_SENDS)
 
 

@@ -24,13 +24,15 @@ from .rig import KEYS, POLICY, SPEC, Gre, Mppe, downward, drain, gre, ipv4, rig
 
 
 @contextmanager
-def farm(count: int) -> Iterator[tuple[Dataplane, list[socket.socket], list[socket.socket]]]:
-    """Several workers; their outer and inner far ends."""
+def farm(
+    count: int, room: int = 1 << 22
+) -> Iterator[tuple[Dataplane, list[socket.socket], list[socket.socket]]]:
+    """Several workers; their outer and inner far ends. `room` in octets: what a socket may hold."""
     pairs = [socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM) for _ in range(2 * count)]
     for pair in pairs:
         for end in pair:
             end.setblocking(False)
-            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 22)
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, room)
     outer, inner = pairs[:count], pairs[count:]
     try:
         with Dataplane([p[1].fileno() for p in outer], [p[1].fileno() for p in inner]) as dataplane:
@@ -391,6 +393,116 @@ def test_what_still_comes_to_the_old_worker_is_passed_on(mover: Mover) -> None:
     mover.up(clear(b"a copy: sockets may be given all packets"))
     mover.poll()
     assert mover.inside() == {}
+    assert mover.dataplane.drop_counts() == {}
+
+
+def encrypted(mover: Mover, peer: Mppe, first: int, count: int) -> None:
+    """So many packets of the peer's to its door, numbered inside as well."""
+    for number in range(first, first + count):
+        mover.up(b"\xff\x03\0\xfd" + peer.encrypt(b"\0\x21" + ipv4(number.to_bytes(2))))
+
+
+def test_no_packet_overtakes_those_that_the_old_worker_still_has(mover: Mover) -> None:
+    """The old worker, its socket full, gets no turn for longer than a gap is waited for."""
+    peer = Mppe(128, stateless=False)
+    mover.open(replace(SPEC, reorder_time=5))
+    mover.dataplane.set_keys(mover.handle, 0, KEYS[128], 128, False)
+    encrypted(mover, peer, 0, 150)
+    mover.dataplane.move_call(mover.handle, mover.last)
+    mover.dataplane.poll_once(mover.now, worker_index=0)
+    mover.door = mover.last
+    encrypted(mover, peer, 150, 100)
+    for _ in range(20):
+        mover.now += 5
+        mover.dataplane.poll_once(mover.now, worker_index=mover.last)
+    mover.poll()
+    mover.poll()
+    assert mover.dataplane.drop_counts() == {}
+    assert mover.inside() == {mover.last: [ipv4(n.to_bytes(2)) for n in range(250)]}
+    assert (mover.row("lost"), mover.row("mppe_resets_sent")) == (0, 0)
+
+
+def test_a_gap_is_not_given_up_while_the_old_worker_may_fill_it(mover: Mover) -> None:
+    mover.open(replace(SPEC, reorder_time=5))
+    for number in (0, 2):
+        mover.up(clear(bytes([number])), number)
+    mover.poll()
+    # What is missing lies in the old worker's socket, behind more than a batch.
+    for _ in range(100):
+        mover.up(clear(b"late"), 0)
+    mover.up(clear(b"\1"), 1)
+    mover.dataplane.move_call(mover.handle, mover.last)
+    mover.dataplane.poll_once(mover.now, worker_index=0)
+    for _ in range(10):
+        mover.now += 5
+        mover.dataplane.poll_once(mover.now, worker_index=mover.last)
+    mover.poll()
+    assert mover.inside() == {0: [ipv4(b"\0")], mover.last: [ipv4(b"\1"), ipv4(b"\2")]}
+    assert mover.row("lost") == 0
+
+
+@pytest.fixture
+def narrow() -> Iterator[Mover]:
+    """Sockets that are full after some 170 packets."""
+    with farm(2, room=1 << 16) as made:
+        yield Mover(*made)
+
+
+def overfill(mover: Mover) -> int:
+    """Send down more than the outer socket takes; returns how many packets."""
+    mover.open()
+    for number in range(300):
+        mover.inner[0].send(downward(number.to_bytes(2)))
+        if number % 60 == 59:
+            mover.poll()
+    return 300
+
+
+def test_a_move_waits_for_what_the_old_worker_has_not_sent(narrow: Mover) -> None:
+    total = overfill(narrow)
+    narrow.dataplane.move_call(narrow.handle, 1)
+    narrow.dataplane.inject(narrow.handle, b"\xc0\x21after")
+    narrow.poll(50)
+    numbers: list[int] = []
+    rounds = 0
+    while 1 not in (came := narrow.outside()):
+        numbers += [int.from_bytes(p.payload[-2:]) for p in came.get(0, [])]
+        rounds += 1
+        narrow.poll()
+    numbers += [int.from_bytes(p.payload[-2:]) for p in came.get(0, [])]
+    assert rounds > 0
+    assert numbers == list(range(total))
+    assert [p.payload[4:] for p in came[1]] == [b"after"]
+
+
+def test_a_socket_that_stays_full_does_not_hold_a_move_up_for_ever(narrow: Mover) -> None:
+    overfill(narrow)
+    narrow.dataplane.move_call(narrow.handle, 1)
+    narrow.dataplane.inject(narrow.handle, b"\xc0\x21after")
+    narrow.poll()
+    narrow.poll(99)
+    assert drain(narrow.outer[1]) == []
+    narrow.poll(1)
+    (packet,) = map(Gre.parse, drain(narrow.outer[1]))
+    assert packet.payload[4:] == b"after"
+
+
+def test_a_full_side_door_loses_nothing(mover: Mover) -> None:
+    mover.open(replace(SPEC, reorder_packets=0))
+    mover.dataplane.move_call(mover.handle, mover.last)
+    read = True
+    while read:
+        for _ in range(150):
+            mover.up(clear(mover.sequence.to_bytes(2)))
+        turns = [mover.dataplane.poll_once(mover.now, worker_index=0) for _ in range(4)]
+        read = any(turns)
+    inside: list[bytes] = []
+    while len(inside) < mover.sequence:
+        mover.poll()
+        came = mover.inside()
+        assert list(came) == [mover.last]
+        inside += came[mover.last]
+    assert inside == [ipv4(n.to_bytes(2)) for n in range(mover.sequence)]
     assert mover.dataplane.drop_counts() == {}
 
 
