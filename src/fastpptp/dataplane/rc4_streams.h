@@ -1,9 +1,16 @@
 /* RC4 of STREAMS streams, one step of each in turn. Included by rc4_x86.h once for each number, which says
  * how it works and defines the parts of a step and EACH(DO, k), which does DO(stream, k) for each stream. */
 
+enum { NAME(lag) = (LAG + STREAMS - 1) / STREAMS };
+
+/* S[i] once the j of that many steps of this stream before is known; `zero` are made of the last j. */
+#define LATE_S_OF_I(l, at, k, cell) S_OF_I_LATE(a, at, cell, zero##l[(k) & (NAME(lag) - 1)])
+#define LATE_NOTE_J(l, k) ZERO_OF(zero##l[(k) & (NAME(lag) - 1)], j##l, eight);
+#define ZEROES(l, _) uint64_t zero##l[NAME(lag)] = {0};
+
 #if STREAMS == 1
-#define LOAD_S_OF_I(l, at, k) S_OF_I_LATE(a, at, k, zero[(k) & (LAG - 1)])
-#define NOTE_J(l, k) ZERO_OF(zero[(k) & (LAG - 1)], j##l);
+#define LOAD_S_OF_I(l, at, k) LATE_S_OF_I(l, at, k, k)
+#define NOTE_J(l, k) LATE_NOTE_J(l, k)
 #else
 #define LOAD_S_OF_I(l, at, k) S_OF_I(a, at, k)
 #define NOTE_J(l, k)
@@ -45,11 +52,12 @@
 
 #define STEPS(k) EACH(STEP, k)
 
-static void NAME(blocks)(rc4_stream *s, uint32_t blocks)
+RC4_APART void NAME(blocks)(rc4_stream *s, uint32_t blocks)
 {
     size_t done = 0, length = (size_t)blocks * RC4_BLOCK;
 #if STREAMS == 1
-    uint64_t zero[LAG] = {0}; /* of the last steps' j */
+    const uint64_t eight = 8;
+    EACH(ZEROES, 0)
 #endif
     EACH(BEGIN, 0)
     for (; done < length; done += RC4_BLOCK) {
@@ -67,21 +75,20 @@ static void NAME(blocks)(rc4_stream *s, uint32_t blocks)
 #define KEY_STEP(l, k)                                                                               \
     {                                                                                                  \
         uint64_t a, b;                                                                                 \
-        LOAD_S_OF_I(l, at, (k) + 256 * (l));                                                           \
-        ADD_OCTET_AT(j##l, &key[l][k]);                                                                \
+        LATE_S_OF_I(l, at, k, (k) + 256 * (l));                                                        \
+        ADD_OCTET_OF(j##l, key, (k) + 16 * (l));                                                       \
         ADD_OCTET(j##l, a);                                                                            \
-        NOTE_J(l, k)                                                                                   \
+        LATE_NOTE_J(l, k)                                                                              \
         SWAP(a, b, first, 1024 * (l), j##l, at, (k) + 256 * (l));                                      \
     }
 
 #define KEY_STEPS(k) EACH(KEY_STEP, k)
 
-static void NAME(schedule)(uint32_t (*table)[256], const uint8_t (*key)[16])
+RC4_APART void NAME(schedule)(uint32_t (*table)[256], const uint8_t (*key)[16])
 {
     uint32_t *const first = table[0], *at;
-#if STREAMS == 1
-    uint64_t zero[LAG] = {0}; /* of the last steps' j */
-#endif
+    const uint64_t eight = 8;
+    EACH(ZEROES, 0)
     EACH(KEY_BEGIN, 0)
     for (uint32_t l = 0; l < STREAMS; l++)
         for (uint32_t k = 0; k < 256; k++)
@@ -97,8 +104,11 @@ static void NAME(schedule)(uint32_t (*table)[256], const uint8_t (*key)[16])
 #undef EACH
 #undef TABLE
 #undef OFFSET
+#undef LATE_S_OF_I
+#undef LATE_NOTE_J
 #undef LOAD_S_OF_I
 #undef NOTE_J
+#undef ZEROES
 #undef BEGIN
 #undef CLEAR
 #undef STEP

@@ -21,7 +21,7 @@ cdef extern from *:
     #define CPU_HAS(feature) 0
     #endif
     #define CPU_HAS_SHA_NI (CPU_HAS("sha") && CPU_HAS("sse4.1"))
-    #define CPU_HAS_AVX2 CPU_HAS("avx2")
+    #define CPU_HAS_AVX2 (CPU_HAS("avx2") && CPU_HAS("bmi2"))
     #define CPU_HAS_AVX512 (CPU_HAS("avx512f") && CPU_HAS("avx512bw") && CPU_HAS("avx512vl") && \\
                             CPU_HAS("avx512dq") && CPU_HAS("bmi2"))
     """
