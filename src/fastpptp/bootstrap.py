@@ -60,6 +60,11 @@ class Bootstrap:
         return self.admin_socket or self.state_directory / "admin.sock"
 
     @property
+    def events_path(self) -> Path:
+        """The database of the event log."""
+        return self.state_directory / "events.db"
+
+    @property
     def worker_count(self) -> int:
         """Dataplane workers: Python, the store and softirq need a core of their own."""
         return self.workers or max(1, min(MAX_WORKERS, (os.cpu_count() or 1) - 1))

@@ -45,6 +45,7 @@ from fastpptp.admin.monitor import Monitor
 from fastpptp.admin.query import event_query, peer, selection, session_filter, wrong
 from fastpptp.errors import ConfigurationError, FastpptpError, UnavailableError
 from fastpptp.events.catalogue import occur
+from fastpptp.events.log import EventPage
 from fastpptp.server.eventsink import wall_clock
 from fastpptp.server.ping import ping
 from fastpptp.server.runtime import Headend
@@ -166,10 +167,12 @@ class AdminApi:
         return answer
 
     async def events(self, request: web.Request) -> web.Response:
-        return web.json_response(views.page(self._headend.log.query(event_query(request.query))))
+        query = event_query(request.query)
+        text = await self._headend.recorder.query(query, _page_as_json)
+        return web.Response(text=text, content_type="application/json")
 
     async def clear_events(self, request: web.Request) -> web.Response:
-        self._headend.log.clear()
+        await self._headend.recorder.clear()
         self._record(request, "event log cleared")
         return web.json_response({})
 
@@ -202,6 +205,11 @@ class AdminApi:
     def _record(self, request: web.Request, what: str) -> None:
         """Who did what."""
         self._headend.events.record(occur("CONFIG", 104, who=_author(request), what=what))
+
+
+def _page_as_json(page: EventPage) -> str:
+    """On the thread that read it: a long page is not for the event loop."""
+    return json.dumps(views.page(page))
 
 
 def _author(request: web.Request) -> Author:
@@ -275,7 +283,7 @@ def _bind(path: Path) -> socket.socket:
             f"the admin socket's path is longer than {PATH_LIMIT} octets: {path}",
             "Name a shorter one (admin_socket).",
         )
-    _remove_stale(path)
+    refuse_second(path)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
     before = os.umask(0o177)
     try:
@@ -291,8 +299,8 @@ def _bind(path: Path) -> socket.socket:
     return listener
 
 
-def _remove_stale(path: Path) -> None:
-    """Remove the socket of a headend that did not live to do it."""
+def refuse_second(path: Path) -> None:
+    """UnavailableError if a headend has this socket; that of one that is gone is removed."""
     if not path.exists() or not stat.S_ISSOCK(path.stat().st_mode):
         return
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:

@@ -25,7 +25,7 @@ async def lines(
     """A Snapshot line by line."""
     now = asyncio.get_running_loop().time()
     yield _line("head", [__version__, socket.gethostname(), headend.uptime(now), totals])
-    repeats = headend.log.repeats.items()
+    repeats = headend.events.repeats.items()
     yield _line("events", [(cls, number, count) for (cls, number), count in repeats])
     for tunnels in _batches(headend.manager.tunnels()):
         yield _line("tunnels", [_tunnel(tunnel) for tunnel in tunnels])

@@ -43,6 +43,7 @@ LABELS: Mapping[str, str] = MappingProxyType(
         "number": "the event's number in its class",
         "pool": "the range, first-last",
         "reason": "why, as `fastpptp statistics` names it",
+        "sink": "as `fastpptp events sinks` names it",
         "version": "of the software",
         "worker": "its number, from 0",
     }
@@ -178,8 +179,19 @@ def _protected(scrape: Scrape) -> Samples:
 
 
 def _events(scrape: Scrape) -> Samples:
-    repeats = scrape.headend.log.repeats
+    repeats = scrape.headend.events.repeats
     return [((cls, str(number)), count) for (cls, number), count in repeats.items()]
+
+
+def _suppressed(scrape: Scrape) -> Samples:
+    counts = scrape.headend.events.suppressed
+    return [((cls, str(number)), count) for (cls, number), count in counts.items()]
+
+
+def _sinks(field: str) -> Callable[[Scrape], Samples]:
+    return lambda scrape: [
+        ((sink.name,), getattr(sink, field)) for sink in scrape.headend.recorder.sinks()
+    ]
 
 
 FAMILIES: tuple[Family, ...] = (
@@ -229,6 +241,13 @@ FAMILIES: tuple[Family, ...] = (
     Counter("drops", "Packets that the dataplane dropped",
             lambda scrape: scrape.headend.drops().items(), labels=("reason",)),
     Counter("events", "Events (RPT)", _events, labels=("class", "number")),
+    Counter("events_suppressed", "Events that were not told: too many at a time", _suppressed,
+            labels=("class", "number")),
+    Counter("sink_delivered", "Events that reached the event log, a file, a server",
+            _sinks("delivered"), labels=("sink",)),
+    Counter("sink_lost", "Events that never will", _sinks("lost"), labels=("sink",)),
+    Gauge("sink_waiting", "Events that are still to go there", _sinks("waiting"),
+          labels=("sink",)),
     Gauge("pool_size", "Addresses of a pool",
           lambda scrape: [(str(usage.pool), usage.size) for usage in scrape.pools],
           labels=("pool",)),

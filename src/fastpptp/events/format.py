@@ -37,7 +37,7 @@ def cisco_ios(record: EventRecord) -> str:
 
 def _head(record: EventRecord) -> str:
     wall = record.wall
-    client = f" {record.peer}" if record.peer and record.occurrence.type.shows_peer else ""
+    client = f" {record.peer}" if record.peer and record.occurrence.shows_peer else ""
     return (
         f"{record.sequence} {wall:%m/%d/%Y %H:%M:%S}.{wall.microsecond // 1000:03} "
         f"SEV={record.severity} {record.cls}/{record.number} RPT={record.repeat}{client}"

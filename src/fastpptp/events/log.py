@@ -1,4 +1,8 @@
-"""The Filterable Event Log: a bounded ring of numbered records, and questions about it."""
+"""What an event record is, what can be asked of a log of them, and a log in memory.
+
+The headend's own log is a database that a process of its own keeps (recorder/); EventLog is for
+who embeds a headend without one, and says in plain Python what the database must answer.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,32 @@ from fastpptp.events.catalogue import EVENTS, Occurrence
 from fastpptp.events.routing import Destination, EventPolicy
 
 EVERY_CLIENT = IPv4Address(0)
+
+# Pages count from 1, and one beyond the last is the last.
+LAST_PAGE = 1 << 62
+
+
+@dataclass(frozen=True, slots=True)
+class Told(Occurrence):
+    """An event as it was told once: its words, severity and look, whatever the catalogue says now.
+
+    Of its fields `group`, `user` and `code` are known.
+    """
+
+    words: str
+    rank: int
+    shown: bool
+
+    @property
+    def severity(self) -> int:
+        return self.rank
+
+    @property
+    def shows_peer(self) -> bool:
+        return self.shown
+
+    def text(self) -> str:
+        return self.words
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,18 +78,32 @@ class EventRecord:
     def group(self) -> str:
         return self.occurrence.fields.get("group", "")
 
+    @property
+    def user(self) -> str:
+        return self.occurrence.fields.get("user", "")
+
     def text(self) -> str:
         return self.occurrence.text()
 
 
 @dataclass(frozen=True, slots=True)
 class EventQuery:
-    """What to show. Empty sets, 0.0.0.0 and an empty group mean every one; pages count from 1."""
+    """What to show. Empty sets, strings, None and 0.0.0.0 mean every one; pages count from 1.
+
+    `since` and `until` are aware times, both included. `text` is looked for in the event's words,
+    upper and lower case alike. `after` and `before` are sequence numbers, both left out.
+    """
 
     classes: frozenset[str] = frozenset()
     severities: frozenset[int] = frozenset()
     client: IPv4Address = EVERY_CLIENT
     group: str = ""
+    user: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    text: str = ""
+    after: int | None = None
+    before: int | None = None
     newest_first: bool = False
     per_page: int = 100
     page: int = 1
@@ -70,38 +114,54 @@ class EventQuery:
             and (not self.severities or record.severity in self.severities)
             and self.client in (EVERY_CLIENT, record.peer)
             and self.group in ("", record.group)
+            and self.user in ("", record.user)
+            and (self.since is None or record.wall >= self.since)
+            and (self.until is None or record.wall <= self.until)
+            and (self.after is None or record.sequence > self.after)
+            and (self.before is None or record.sequence < self.before)
+            and self.has_text(record.text())
         )
+
+    def has_text(self, words: str) -> bool:
+        return not self.text or self.text.casefold() in words.casefold()
 
 
 @dataclass(frozen=True, slots=True)
 class EventPage:
-    """One page of what a query found: `page` of `pages`, `total` records in all."""
+    """One page of what a query found: `page` of `pages`, `total` records in all.
+
+    Where it is not `exact`, there are at most `total`, and a page may be shorter than was asked.
+    `newest` is the sequence number of the log's newest record, whatever was asked for.
+    """
 
     records: tuple[EventRecord, ...]
     page: int
     pages: int
     total: int
+    exact: bool = True
+    newest: int = 0
 
 
-class EventLog:
-    """Numbers events, counts them and keeps the newest of those that the policy sends to the log.
+def turn_to(query: EventQuery, total: int) -> tuple[int, int, int]:
+    """The page that a query means where `total` match: its number, of how many, its first rank."""
+    size = max(1, query.per_page)
+    pages = max(1, -(-total // size))
+    page = min(max(1, query.page), pages)
+    return page, pages, (page - 1) * size
 
-    Sequence numbers and RPT go on for events that no destination takes, so gaps show what was
-    hidden. Not thread-safe: it belongs to one event loop.
+
+class Numbering:
+    """Numbers and counts events, and knows where each goes.
+
+    Sequence numbers, from `last` + 1 on, and RPT go on for events that no destination takes, so
+    gaps show what was hidden.
     """
 
-    def __init__(self, policy: EventPolicy | None = None) -> None:
-        self._policy = policy or EventPolicy()
-        self._records: deque[EventRecord] = deque(maxlen=self._policy.capacity)
+    def __init__(self, policy: EventPolicy, last: int = 0) -> None:
+        self._policy = policy
+        self._sequence = last
         self._repeats: Counter[tuple[str, int]] = Counter()
-        self._sequence = 0
-
-    def __len__(self) -> int:
-        return len(self._records)
-
-    def __iter__(self) -> Iterator[EventRecord]:
-        """Oldest first."""
-        return iter(self._records)
+        self._places: dict[tuple[str, int], frozenset[Destination]] = {}
 
     @property
     def policy(self) -> EventPolicy:
@@ -113,36 +173,79 @@ class EventLog:
         return self._repeats
 
     def update(self, policy: EventPolicy) -> None:
-        """Route by this policy from now on; a smaller capacity drops the oldest records."""
-        if policy.capacity != self._policy.capacity:
-            self._records = deque(self._records, maxlen=policy.capacity)
+        """Route by this policy from now on."""
         self._policy = policy
+        self._places.clear()
 
-    def wants(self, cls: str, number: int) -> bool:
-        """Whether any destination takes this event: ask before a costly text is made."""
-        return bool(self._policy.destinations(cls, EVENTS[cls, number].severity))
+    def places(self, cls: str, number: int) -> frozenset[Destination]:
+        """Where an event of this kind goes."""
+        found = self._places.get((cls, number))
+        if found is None:
+            severity = EVENTS[cls, number].severity
+            found = self._places[cls, number] = self._policy.destinations(cls, severity)
+        return found
+
+    def take(self, cls: str, number: int) -> tuple[int, int]:
+        """The sequence number and the RPT of an event of this kind that happened now."""
+        self._sequence += 1
+        self._repeats[cls, number] += 1
+        return self._sequence, self._repeats[cls, number]
+
+
+class EventLog:
+    """Numbers events and keeps the newest of those that the policy sends to the log.
+
+    Not thread-safe: it belongs to one event loop.
+    """
+
+    def __init__(self, policy: EventPolicy | None = None) -> None:
+        self._numbering = Numbering(policy or EventPolicy())
+        self._records: deque[EventRecord] = deque(maxlen=self._numbering.policy.capacity)
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def __iter__(self) -> Iterator[EventRecord]:
+        """Oldest first."""
+        return iter(self._records)
+
+    @property
+    def policy(self) -> EventPolicy:
+        return self._numbering.policy
+
+    @property
+    def repeats(self) -> Mapping[tuple[str, int], int]:
+        """RPT of every (class, number) that happened since start."""
+        return self._numbering.repeats
+
+    def update(self, policy: EventPolicy) -> None:
+        """Route by this policy from now on; a smaller capacity drops the oldest records."""
+        if policy.capacity != self.policy.capacity:
+            self._records = deque(self._records, maxlen=policy.capacity)
+        self._numbering.update(policy)
 
     def record(self, occurrence: Occurrence, wall: datetime) -> EventRecord:
         """Number and count an event that happened at `wall`, and keep it where the log takes it."""
-        self._sequence += 1
-        kind = (occurrence.cls, occurrence.number)
-        self._repeats[kind] += 1
-        places = self._policy.destinations(occurrence.cls, occurrence.severity)
-        made = EventRecord(self._sequence, wall, self._repeats[kind], occurrence, places)
-        if Destination.LOG in places:
-            self._records.append(made)
+        sequence, repeat = self._numbering.take(occurrence.cls, occurrence.number)
+        places = self._numbering.places(occurrence.cls, occurrence.number)
+        made = EventRecord(sequence, wall, repeat, occurrence, places)
+        self.keep(made)
         return made
+
+    def keep(self, record: EventRecord) -> None:
+        """Keep a record that was numbered elsewhere, if it goes to the log."""
+        if Destination.LOG in record.destinations:
+            self._records.append(record)
 
     def query(self, query: EventQuery) -> EventPage:
         """One page of the matching records; a page beyond the last is the last."""
         found = [record for record in self._records if query.matches(record)]
         if query.newest_first:
             found.reverse()
-        size = max(1, query.per_page)
-        pages = max(1, -(-len(found) // size))
-        page = min(max(1, query.page), pages)
-        records = tuple(islice(found, (page - 1) * size, page * size))
-        return EventPage(records, page, pages, len(found))
+        page, pages, first = turn_to(query, len(found))
+        records = tuple(islice(found, first, first + max(1, query.per_page)))
+        newest = self._records[-1].sequence if self._records else 0
+        return EventPage(records, page, pages, len(found), newest=newest)
 
     def clear(self) -> None:
         """Forget the records; sequence numbers and RPT go on."""

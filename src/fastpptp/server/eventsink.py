@@ -1,29 +1,28 @@
-"""Where events go: numbered by the EventLog, then to the console and the log file by logging.
+"""Where events go: each is numbered and counted, and what the policy wants told is recorded.
 
-Severities 1, 2-3, 4-6 and above become the levels ERROR, WARNING, INFO and DEBUG.
+Every event of the headend comes through here, in the event loop, so nothing here waits. A flood is
+cut before any text is made of it (events/flood.py); what was cut is told by SYSTEM/133.
 """
 
 from __future__ import annotations
 
-import logging
-import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from logging.handlers import WatchedFileHandler
-from pathlib import Path
-from typing import TextIO
+from typing import Protocol, TypeVar
 
-from fastpptp.errors import UnavailableError
-from fastpptp.events.catalogue import DEBUG_HIGH, FAULT, INFORMATION_HIGH, Occurrence
-from fastpptp.events.format import reference
-from fastpptp.events.log import EventLog
-from fastpptp.events.routing import Destination
+from fastpptp.events.catalogue import Occurrence, occur
+from fastpptp.events.flood import INTERVAL, Flood
+from fastpptp.events.log import EventLog, EventPage, EventQuery, EventRecord, Numbering
+from fastpptp.events.routing import Destination, EventPolicy
+from fastpptp.recorder.sinks import SinkStatus
 
-# Destinations that are logging's, and the names of their loggers.
-LOGGERS = {
-    Destination.CONSOLE: "fastpptp.console",
-    Destination.LOG: "fastpptp.log",
-}
+T = TypeVar("T")
+
+NOWHERE: frozenset[Destination] = frozenset()
+
+Record = Callable[[Occurrence], object]
+Later = Callable[[float, Callable[[], object]], object]
 
 
 def wall_clock() -> datetime:
@@ -31,57 +30,149 @@ def wall_clock() -> datetime:
     return datetime.now().astimezone()
 
 
+class Recorder(Protocol):
+    """Who keeps records and hands them on: a process (Recording), or memory (MemoryRecorder)."""
+
+    @property
+    def last_sequence(self) -> int:
+        """The last number that an earlier run gave."""
+        ...
+
+    def start(self, record: Record) -> None:
+        """Begin, on the running loop; what is to be told is told by `record`."""
+        ...
+
+    def stop(self) -> None:
+        """Let go of the loop."""
+        ...
+
+    def record(self, record: EventRecord) -> None:
+        """Take a record; this never waits."""
+        ...
+
+    def update(self, policy: EventPolicy) -> None: ...
+
+    async def flush(self) -> None:
+        """Until what was recorded before is in the log, the log file and on the console."""
+        ...
+
+    async def query(self, query: EventQuery, shape: Callable[[EventPage], T]) -> T:
+        """A page of the log, all that was recorded before included.
+
+        `shape` is called with it on whichever thread has it. UnavailableError: it cannot be read.
+        """
+        ...
+
+    async def clear(self) -> None:
+        """Empty the log. UnavailableError: it cannot be."""
+        ...
+
+    def sinks(self) -> Sequence[SinkStatus]:
+        """The counters of every place that records go to."""
+        ...
+
+
+class MemoryRecorder:
+    """A Recorder for who embeds a headend without processes: a bounded log in memory."""
+
+    last_sequence = 0
+
+    def __init__(self, policy: EventPolicy) -> None:
+        self.log = EventLog(policy)
+
+    def start(self, record: Record) -> None: ...
+
+    def stop(self) -> None: ...
+
+    def record(self, record: EventRecord) -> None:
+        self.log.keep(record)
+
+    def update(self, policy: EventPolicy) -> None:
+        self.log.update(policy)
+
+    async def flush(self) -> None: ...
+
+    async def query(self, query: EventQuery, shape: Callable[[EventPage], T]) -> T:
+        return shape(self.log.query(query))
+
+    async def clear(self) -> None:
+        self.log.clear()
+
+    def sinks(self) -> Sequence[SinkStatus]:
+        return ()
+
+
 class EventSink:
-    """Records events: `record(occurrence)`."""
+    """Records events: `record(occurrence)`.
 
-    def __init__(self, log: EventLog, wall: Callable[[], datetime] = wall_clock) -> None:
-        self.log = log
-        self._wall = wall
-        self._loggers = {place: logging.getLogger(name) for place, name in LOGGERS.items()}
-
-    def record(self, occurrence: Occurrence) -> None:
-        made = self.log.record(occurrence, self._wall())
-        text = None
-        for place, logger in self._loggers.items():
-            if place in made.destinations and logger.handlers:
-                text = text or reference(made)
-                logger.log(level(made.severity), "%s", text)
-
-
-def level(severity: int) -> int:
-    """logging's level for a severity of 1 to 13."""
-    if severity <= FAULT:
-        return logging.ERROR
-    if severity < INFORMATION_HIGH:
-        return logging.WARNING
-    return logging.INFO if severity < DEBUG_HIGH else logging.DEBUG
-
-
-def open_outputs(log_file: Path | None, console: TextIO = sys.stderr) -> Callable[[], None]:
-    """Attach the console and, if there is one, the file; the answer detaches them.
-
-    The file may be moved away and is then made anew (logrotate).
+    `later` calls something after so many seconds, as a loop's call_later; `clock` is monotonic.
     """
-    handlers: dict[Destination, logging.Handler] = {
-        Destination.CONSOLE: logging.StreamHandler(console)
-    }
-    if log_file is not None:
-        try:
-            handlers[Destination.LOG] = WatchedFileHandler(log_file, encoding="utf-8")
-        except OSError as error:
-            raise UnavailableError(
-                f"the log file {log_file} cannot be written: {error.strerror}",
-                "Make its directory, or name another file (log_file).",
-            ) from None
-    for place, handler in handlers.items():
-        logger = logging.getLogger(LOGGERS[place])
-        logger.setLevel(logging.DEBUG)
-        logger.propagate = False
-        logger.addHandler(handler)
-    return lambda: _detach(handlers)
 
+    def __init__(
+        self,
+        policy: EventPolicy,
+        recorder: Recorder,
+        later: Later,
+        *,
+        wall: Callable[[], datetime] = wall_clock,
+        clock: Callable[[], float] = time.monotonic,
+        flood: Flood | None = None,
+    ) -> None:
+        self.recorder = recorder
+        self._numbering = Numbering(policy, recorder.last_sequence)
+        self._later = later
+        self._wall = wall
+        self._clock = clock
+        self._flood = flood or Flood()
+        self._telling = False
 
-def _detach(handlers: dict[Destination, logging.Handler]) -> None:
-    for place, handler in handlers.items():
-        logging.getLogger(LOGGERS[place]).removeHandler(handler)
-        handler.close()
+    @property
+    def policy(self) -> EventPolicy:
+        return self._numbering.policy
+
+    @property
+    def repeats(self) -> Mapping[tuple[str, int], int]:
+        """RPT of every (class, number) that happened since start."""
+        return self._numbering.repeats
+
+    @property
+    def suppressed(self) -> Mapping[tuple[str, int], int]:
+        """How many of each (class, number) were not recorded since start: too many at a time."""
+        return self._flood.suppressed
+
+    def update(self, policy: EventPolicy) -> None:
+        """Route by this policy from now on."""
+        self._numbering.update(policy)
+        self.recorder.update(policy)
+
+    def wants(self, cls: str, number: int) -> bool:
+        """Whether any destination takes this event: ask before a costly text is made."""
+        return bool(self._numbering.places(cls, number))
+
+    def record(self, occurrence: Occurrence, forced: frozenset[Destination] = NOWHERE) -> None:
+        """Record what happened now; `forced` are destinations that it goes to in any case."""
+        cls, number = occurrence.cls, occurrence.number
+        sequence, repeat = self._numbering.take(cls, number)
+        places = self._numbering.places(cls, number) | forced
+        if not places:
+            return
+        if not self._flood.admits((cls, number), occurrence.severity, self._clock()):
+            self._tell_later()
+            return
+        self.recorder.record(EventRecord(sequence, self._wall(), repeat, occurrence, places))
+
+    def _tell_later(self) -> None:
+        if not self._telling:
+            self._telling = True
+            self._later(INTERVAL, self.tell)
+
+    def tell(self) -> None:
+        """Tell at once what was suppressed and not told yet."""
+        self._telling = False
+        for kind in self._flood.tell(self._clock()):
+            self.record(
+                occur(
+                    "SYSTEM", 133, count=kind.count, event=f"{kind.cls}/{kind.number}",
+                    seconds=f"{kind.seconds:.0f}",
+                )
+            )  # fmt: skip

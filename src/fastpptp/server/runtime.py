@@ -21,12 +21,11 @@ from fastpptp.backends.dhcp import PORT
 from fastpptp.effects import Effect
 from fastpptp.errors import FastpptpError
 from fastpptp.events.catalogue import occur
-from fastpptp.events.log import EventLog
 from fastpptp.manager import CallCounters, SessionManager, Statistics, Workers
 from fastpptp.ports import CallEvent, Dataplane, FilterLog
 from fastpptp.server.answers import LocalAnswers
 from fastpptp.server.control import ControlProtocol, factory
-from fastpptp.server.eventsink import EventSink
+from fastpptp.server.eventsink import EventSink, MemoryRecorder, Recorder
 from fastpptp.server.executor import Executor
 from fastpptp.server.net import BACKLOG
 from fastpptp.server.reach import Reach
@@ -61,6 +60,7 @@ class Headend:
 
     `load` gets the policy anew for a reload; `change_password` keeps one that a peer changed,
     and gets the policy that has it;
+    `recorder` keeps the events, else they are kept in memory;
     `listening` is the addresses and ports as people write them. Use `start`, then `stop`.
     """
 
@@ -74,6 +74,7 @@ class Headend:
         follow: Callable[[PolicySnapshot], object],
         load: Load,
         change_password: ChangePassword,
+        recorder: Recorder | None = None,
         stop_wait: float = STOP_WAIT,
         dhcp_port: int = PORT,
     ) -> None:
@@ -92,7 +93,8 @@ class Headend:
         self._started = 0.0
         workers = Workers(dataplane.workers, movable=dataplane.movable)
         self.manager = SessionManager(policy, rng=os.urandom, workers=workers)
-        self.events = EventSink(EventLog(policy.events))
+        self.recorder = recorder or MemoryRecorder(policy.events)
+        self.events = EventSink(policy.events, self.recorder, _call_later)
         self._change_password = change_password
         self._tasks: set[asyncio.Task[None]] = set()
         self._answers = LocalAnswers(
@@ -102,10 +104,6 @@ class Headend:
         self._executor = Executor(
             dataplane, self._connections, self._answers, self.manager.complete
         )
-
-    @property
-    def log(self) -> EventLog:
-        return self.events.log
 
     @property
     def policy(self) -> PolicySnapshot:
@@ -125,6 +123,7 @@ class Headend:
         loop = asyncio.get_running_loop()
         self._started = loop.time()
         loop.set_exception_handler(self._loop_failed)
+        self.recorder.start(self.events.record)
         self._reach.start(loop.call_soon_threadsafe)
         self._answers.start()
         self._follow(self.policy)
@@ -156,6 +155,7 @@ class Headend:
         for protocol in list(self._connections.values()):
             protocol.abort()
         await asyncio.sleep(0)  # aborted transports close their sockets in the next turn
+        self.events.tell()
         self.events.record(occur("SYSTEM", 101, reason=reason))
 
     # What the administrator asks.
@@ -176,7 +176,7 @@ class Headend:
     def _hold(self, policy: PolicySnapshot) -> None:
         """Go by this policy from now on."""
         now = asyncio.get_running_loop().time()
-        self.log.update(policy.events)
+        self.events.update(policy.events)
         self._answers.update(policy)
         self._follow(policy)
         self._do(self.manager.update(policy, now))
@@ -361,6 +361,10 @@ class Headend:
             problem = f"{context['message']}: {error!r}" if error else context["message"]
             self.events.record(occur("SYSTEM", 123, problem=problem))
             loop.default_exception_handler(context)
+
+
+def _call_later(seconds: float, what: Callable[[], object]) -> asyncio.TimerHandle:
+    return asyncio.get_running_loop().call_later(seconds, what)
 
 
 def _shown(listener: socket.socket) -> str:

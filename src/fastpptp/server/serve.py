@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import fields
 from pathlib import Path
 
-from fastpptp.admin.api import AdminServer
+from fastpptp.admin.api import AdminServer, refuse_second
 from fastpptp.admin.monitor import MonitorServer
 from fastpptp.backends.database import Database
 from fastpptp.bootstrap import Bootstrap, load
-from fastpptp.errors import FastpptpError
+from fastpptp.errors import FastpptpError, UnavailableError
 from fastpptp.events.catalogue import Occurrence, occur
-from fastpptp.server.eventsink import open_outputs
+from fastpptp.recorder.files import MODE
 from fastpptp.server.machine import Machine
 from fastpptp.server.notify import keep_watchdog, notify
 from fastpptp.server.process import calm_collector, lift_descriptor_limit
+from fastpptp.server.recording import Recording
 from fastpptp.server.runtime import Headend
 from fastpptp.store import Store
 
@@ -37,16 +39,17 @@ def serve(
     """
     lift_descriptor_limit()
     calm_collector()
-    close_outputs = open_outputs(bootstrap.log_file)
-    try:
-        with Store.open(bootstrap.store_url, bootstrap.key_path) as store:
-            service = Service(bootstrap, store, config, ready)
+    refuse_second(bootstrap.admin_path)
+    if bootstrap.log_file is not None:
+        check_log_file(bootstrap.log_file)
+    with Store.open(bootstrap.store_url, bootstrap.key_path) as store:
+        policy = store.snapshot()
+        with Recording(bootstrap.events_path, bootstrap.log_file, policy.events) as recording:
+            service = Service(bootstrap, store, recording, config, ready)
             with Machine(
-                bootstrap, store.snapshot(), share_gre=share_gre, record=service.record_later
+                bootstrap, policy, share_gre=share_gre, record=service.record_later
             ) as machine:
                 asyncio.run(service.run(machine))
-    finally:
-        close_outputs()
 
 
 class Service:
@@ -56,11 +59,13 @@ class Service:
         self,
         bootstrap: Bootstrap,
         store: Store,
+        recording: Recording,
         config: Path | None,
         ready: Callable[[str], object],
     ) -> None:
         self._bootstrap = bootstrap
         self._store = store
+        self._recording = recording
         self._config = config
         self._file = load(config)
         self._ready = ready
@@ -79,6 +84,7 @@ class Service:
             follow=machine.follow,
             load=database.snapshot,
             change_password=database.change_password,
+            recorder=self._recording,
         )
         self._loop = loop
         admin = AdminServer(headend, self._bootstrap.admin_path)
@@ -100,6 +106,7 @@ class Service:
         finally:
             await admin.stop()
             database.close()
+            self._recording.stop()
             self._loop = None
 
     @asynccontextmanager
@@ -138,6 +145,17 @@ class Service:
             await headend.reload()
         except FastpptpError:
             return  # recorded by reload
+
+
+def check_log_file(path: Path) -> None:
+    """UnavailableError where the log file cannot be written."""
+    try:
+        os.close(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, MODE))
+    except OSError as error:
+        raise UnavailableError(
+            f"the log file {path} cannot be written: {error.strerror}",
+            "Make its directory, or name another file (log_file).",
+        ) from None
 
 
 def changes(before: Bootstrap, after: Bootstrap) -> list[str]:

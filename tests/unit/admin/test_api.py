@@ -207,7 +207,7 @@ def test_logout(tmp_path: Path, words: list[str], ends: bool) -> None:
         client = await made.rig.dial_up()
         code, said = await made.cli("logout", *words, "--json")
         assert (code, json.loads(said)) == (0, [1] if ends else [])
-        told = [r.text() for r in made.rig.headend.log if (r.cls, r.number) == ("CONFIG", 104)]
+        told = [r.text() for r in made.rig.log if (r.cls, r.number) == ("CONFIG", 104)]
         assert told == [f"Administrator {this_process()}: sessions logged out: 1"] * ends
         if ends:
             await until(lambda: client.client.calls[0].ended is not None)

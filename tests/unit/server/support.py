@@ -15,9 +15,11 @@ from fastpptp.backends.database import Database
 from fastpptp.backends.dhcp import PORT
 from fastpptp.errors import FastpptpError
 from fastpptp.events.catalogue import Occurrence
+from fastpptp.events.log import EventLog
 from fastpptp.ports import CallEvent
 from fastpptp.ppp.auth.types import AuthMethod
 from fastpptp.ppp.config import LinkConfig, LinkRole, MppePolicy
+from fastpptp.server.eventsink import MemoryRecorder
 from fastpptp.server.preflight import listen
 from fastpptp.server.runtime import Headend
 from fastpptp.settings import profiles
@@ -163,13 +165,19 @@ class Rig:
         if not any(receive(ids, frame) for receive in self.receivers) and patience:
             asyncio.get_running_loop().call_soon(self._deliver, ids, frame, patience - 1)
 
+    @property
+    def log(self) -> EventLog:
+        """The events so far."""
+        assert isinstance(self.headend.recorder, MemoryRecorder)
+        return self.headend.recorder.log
+
     def texts(self, cls: str | None = None) -> list[str]:
         """`CLASS/number` of the events so far."""
-        return [f"{r.cls}/{r.number}" for r in self.headend.log if cls in (None, r.cls)]
+        return [f"{r.cls}/{r.number}" for r in self.log if cls in (None, r.cls)]
 
     def event(self, cls: str, number: int) -> Occurrence:
         """The last event of this kind."""
-        found = [r for r in self.headend.log if (r.cls, r.number) == (cls, number)]
+        found = [r for r in self.log if (r.cls, r.number) == (cls, number)]
         return found[-1].occurrence
 
 

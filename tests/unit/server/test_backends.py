@@ -1,16 +1,13 @@
-"""nftables, systemd, routes and the event sink, each against a stand-in of its world."""
+"""nftables, systemd, and routes, each against a stand-in of its world."""
 
 from __future__ import annotations
 
-import io
 import json
-import logging
 import shutil
 import socket
 import subprocess
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
 from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_interface
 from pathlib import Path
 
@@ -21,9 +18,7 @@ from fastpptp.backends.attached import Attachment, Proxy
 from fastpptp.backends.forwarding import IPV4, IPV6, Forwarding
 from fastpptp.backends.nftables import OwnTable, rules
 from fastpptp.errors import UnavailableError
-from fastpptp.events.catalogue import Occurrence, occur
-from fastpptp.events.log import EventLog
-from fastpptp.server.eventsink import EventSink, level, open_outputs
+from fastpptp.events.catalogue import Occurrence
 from fastpptp.server.notify import notify
 from fastpptp.server.reach import NeighbourProxies, Reach
 from fastpptp.server.routes import DeviceThread, InnerRoutes, Network
@@ -290,37 +285,3 @@ def test_the_device_thread_tells_what_fails() -> None:
     thread.close()
     assert len(failed) == 3
     assert "there is no network device no such device" in str(failed[0])
-
-
-class TestEventSink:
-    NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
-
-    def test_console_and_file_get_what_the_policy_sends_them(self, tmp_path: Path) -> None:
-        console, file = io.StringIO(), tmp_path / "log"
-        close = open_outputs(file, console)
-        sink = EventSink(EventLog(), lambda: self.NOON)
-        try:
-            sink.record(occur("PPTP", 47, peer=IPv4Address("192.0.2.1")))
-            sink.record(occur("SYSTEM", 123, problem="x"))
-        finally:
-            close()
-        sink.record(occur("SYSTEM", 123, problem="later"))
-        first = (
-            "1 01/02/2026 12:00:00.000 SEV=4 PPTP/47 RPT=1 192.0.2.1\n"
-            "Tunnel to peer 192.0.2.1 established\n"
-        )
-        second = "2 01/02/2026 12:00:00.000 SEV=1 SYSTEM/123 RPT=1\nInternal error: x\n"
-        assert file.read_text() == first + second
-        assert console.getvalue() == second
-        assert len(sink.log) == 3
-
-    def test_a_file_that_cannot_be_written(self, tmp_path: Path) -> None:
-        with pytest.raises(UnavailableError, match=r"the log file .* cannot be written: No such"):
-            open_outputs(tmp_path / "none" / "log")
-
-    def test_levels(self) -> None:
-        levels = [level(severity) for severity in (1, 2, 3, 4, 6, 7, 13)]
-        error, warning, info, debug = (
-            logging.ERROR, logging.WARNING, logging.INFO, logging.DEBUG,
-        )  # fmt: skip
-        assert levels == [error, warning, warning, info, info, debug, debug]

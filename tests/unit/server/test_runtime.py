@@ -191,8 +191,8 @@ def test_the_event_log_and_the_machine_follow_at_once() -> None:
             }
             rig.policies.append(replace(profiles.default(), sections=sections))
             await rig.headend.reload()
-            assert rig.headend.log.policy.capacity == 100
-            assert rig.headend.log.wants("PPTPDBG", 100)
+            assert rig.log.policy.capacity == 100
+            assert rig.headend.events.wants("PPTPDBG", 100)
             assert rig.headend.policy.syslog_format == "Cisco IOS Compatible"
             await until(lambda: ("address", ["10.99.0.1"]) in rig.device.said[said:])
 

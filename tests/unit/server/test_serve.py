@@ -16,7 +16,9 @@ import pytest
 from fastpptp.admin.client import AdminClient
 from fastpptp.bootstrap import Bootstrap
 from fastpptp.events.catalogue import occur
+from fastpptp.events.routing import EventPolicy
 from fastpptp.server.preflight import listen
+from fastpptp.server.recording import Recording
 from fastpptp.server.serve import Service, changes
 from fastpptp.settings import profiles
 from fastpptp.store import Store
@@ -66,8 +68,8 @@ def serve(
     Store.create(bootstrap.store_url, bootstrap.key_path, profiles.default()).close()
     said: list[str] = []
 
-    async def whole(store: Store) -> None:
-        service = Service(bootstrap, store, file, said.append)
+    async def whole(store: Store, recording: Recording) -> None:
+        service = Service(bootstrap, store, recording, file, said.append)
         machine: Any = FakeMachine()
         task = asyncio.create_task(service.run(machine))
         await until(lambda: bool(said) or task.done())
@@ -77,7 +79,8 @@ def serve(
         await task
         machine.dataplane.close()
 
-    asyncio.run(whole(Store.open(bootstrap.store_url, bootstrap.key_path)))
+    with Recording(bootstrap.events_path, None, EventPolicy()) as recording:
+        asyncio.run(whole(Store.open(bootstrap.store_url, bootstrap.key_path), recording))
     return said
 
 

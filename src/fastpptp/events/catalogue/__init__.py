@@ -134,6 +134,11 @@ class Occurrence:
         return self.type.severity
 
     @property
+    def shows_peer(self) -> bool:
+        """Whether the client's IP address stands in the header line."""
+        return self.type.shows_peer
+
+    @property
     def cause(self) -> str:
         """The code of its cause (causes.py), empty where it has none."""
         return self.fields.get("code", "")

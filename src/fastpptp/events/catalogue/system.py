@@ -102,4 +102,53 @@ SYSTEM: Kinds = {
         "A route, an address or a firewall rule could not be set or taken away.",
         "See the problem's words; `fastpptp doctor` looks at the whole machine.",
     ),
+    # The event log and those who are told.
+    130: EventType(
+        WARNING_HIGH,
+        "The event log was not closed: what happened within a second after event {sequence} "
+        "({moment}) may be missing",
+        "Headend and recorder, or the machine, ended without a word: killed, or without power.",
+        "Look for what killed them, such as the kernel's out-of-memory killer (journalctl -k).",
+    ),
+    131: EventType(
+        WARNING_HIGH,
+        "The recorder ended ({reason}) and was started again: {again} events were handed to "
+        "the event log once more, at most {lost} are lost",
+        "The process that keeps the event log died. Log file, syslog, mail and traps may lack or "
+        "repeat events of the last second.",
+        "Look for what killed it; after a fault of its own standard error has a traceback.",
+    ),
+    132: EventType(
+        WARNING_HIGH,
+        "{count} events were lost: the recorder does not take them in time",
+        "The recorder did not run, or the machine is too busy.",
+        "See whether another process takes the processor, or SYSTEM/131 was told.",
+    ),
+    133: EventType(
+        WARNING,
+        "{count} events {event} were suppressed in the last {seconds} s",
+        "So many of them happened that telling them all would have cost the sessions. RPT and "
+        "metrics counted every one.",
+        "See what causes them; peers that send nonsense can be blocked by a firewall.",
+    ),
+    134: EventType(
+        WARNING_HIGH,
+        "Events do not reach the {sink}: {problem}; {count} were lost",
+        "Where these events go fails or is too slow: what waits is tried again, what does not fit "
+        "is lost. Told at most once a minute.",
+        "See the problem's words. `fastpptp events sinks` has all counters.",
+    ),
+    135: EventType(
+        INFORMATION_HIGH,
+        "Events reach the {sink} again after {seconds} s; {count} were lost in that time",
+        "What SYSTEM/134 told is over.",
+    ),
+    136: EventType(
+        WARNING_HIGH,
+        "The event log {path} cannot be used: {problem}\n"
+        "It was put aside as {aside}, and a new one was begun",
+        "The database is damaged, or a newer fastpptp made it.",
+        "A newer one can be put back once that version runs again; a damaged one may be read with "
+        "`sqlite3 FILE .recover`.",
+    ),
 }

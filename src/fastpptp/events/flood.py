@@ -1,0 +1,123 @@
+"""How many events a second are told: what exceeds it is counted, and its count is told instead.
+
+Each kind (class and number) has a budget, and so have all together, decoding and debugging apart
+from the rest, so that neither hides the other. Budgets are generous for honest work: 1,000 logins
+a second with the usual severities, 100 a second with every message decoded.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from fastpptp.events.catalogue import DEBUG_HIGH
+
+Kind: TypeAlias = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """`rate` events a second for ever, and `burst` of them at once."""
+
+    rate: float
+    burst: float
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """The budgets of events of a range of severities: of each kind, and of all."""
+
+    kind: Budget
+    total: Budget
+
+
+ORDINARY = Tier(Budget(1_000, 5_000), Budget(8_000, 20_000))
+CLOSE = Tier(Budget(4_000, 8_000), Budget(8_000, 16_000))
+
+# How long what was suppressed is counted before it is told. Seconds.
+INTERVAL = 10.0
+
+
+class _Bucket:
+    """A token bucket that begins full."""
+
+    __slots__ = ("_at", "_budget", "_tokens")
+
+    def __init__(self, budget: Budget, now: float) -> None:
+        self._budget = budget
+        self._tokens = budget.burst
+        self._at = now
+
+    def has(self, now: float) -> bool:
+        """Whether one more may pass."""
+        budget = self._budget
+        filled = self._tokens + (now - self._at) * budget.rate
+        self._tokens = filled if filled < budget.burst else budget.burst
+        self._at = now
+        return self._tokens >= 1.0
+
+    def take(self) -> None:
+        self._tokens -= 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Suppressed:
+    """`count` events of a kind were not told in the last `seconds`."""
+
+    cls: str
+    number: int
+    count: int
+    seconds: float
+
+
+class Flood:
+    """Says of each event whether it passes, and now and then what did not."""
+
+    def __init__(self, ordinary: Tier = ORDINARY, close: Tier = CLOSE) -> None:
+        self._tiers = ordinary, close
+        self._kinds: dict[Kind, _Bucket] = {}
+        self._totals: dict[bool, _Bucket] = {}
+        self._since: float | None = None
+        self._counts: Counter[Kind] = Counter()
+        self._ever: Counter[Kind] = Counter()
+
+    @property
+    def suppressed(self) -> Mapping[Kind, int]:
+        """How many of each kind did not pass since start."""
+        return self._ever + self._counts
+
+    def admits(self, kind: Kind, severity: int, now: float) -> bool:
+        """Whether an event that happened `now` is told."""
+        close = severity >= DEBUG_HIGH
+        own = self._kinds.get(kind)
+        if own is None:
+            own = self._kinds[kind] = _Bucket(self._tiers[close].kind, now)
+        if own.has(now):
+            total = self._totals.get(close)
+            if total is None:
+                total = self._totals[close] = _Bucket(self._tiers[close].total, now)
+            if total.has(now):
+                own.take()
+                total.take()
+                return True
+        if self._since is None:
+            self._since = now
+        self._counts[kind] += 1
+        return False
+
+    @property
+    def due(self) -> float | None:
+        """When it is time to `tell`; None while nothing is suppressed."""
+        return None if self._since is None else self._since + INTERVAL
+
+    def tell(self, now: float) -> list[Suppressed]:
+        """What was suppressed since this was last asked."""
+        if self._since is None:
+            return []
+        seconds, self._since = now - self._since, None
+        told = [Suppressed(*kind, count, seconds) for kind, count in sorted(self._counts.items())]
+        self._ever += self._counts
+        self._counts.clear()
+        return told

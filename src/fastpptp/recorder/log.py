@@ -1,0 +1,316 @@
+"""The writer of events.db: appends, drops the oldest beyond the capacity, and indexes.
+
+Whoever dies loses at most what was not committed yet; `Opened` says at the next start what that may
+be. Places number the events of the log without a gap and are never used again.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import sqlite3
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from fastpptp.events.log import EventRecord
+from fastpptp.recorder import terms
+from fastpptp.recorder.schema import NewerError, connect
+from fastpptp.recorder.wire import EPOCH, MICROSECOND, microseconds
+
+INSERT = "INSERT INTO events VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+
+# What may pass, by SQLite's primary error codes: all else is wrong with the database itself.
+PASSING = frozenset(
+    {
+        sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_NOMEM,
+    }
+)  # fmt: skip
+
+# How long another recorder, of a headend that has just died, is waited for. Seconds.
+TAKEOVER = 8.0
+LOOK = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What opening the log brought to light.
+
+    `sequence` is the last number that was given, `kept` the newest in the log, `unclean` that one's
+    time if nobody closed the log, `aside` what was put aside, where and why.
+    """
+
+    sequence: int = 0
+    kept: int = 0
+    unclean: str = ""
+    aside: tuple[str, str, str] | None = None
+
+
+class EventDatabase:
+    """The sink that is the event log. Use it on one thread; OSError is what may pass."""
+
+    def __init__(self, path: Path, capacity: int, patience: float = TAKEOVER) -> None:
+        self._path = path
+        self._capacity = capacity
+        self._given = self._kept = 0
+        self.clean = False  # set before `close`: all that happened is in it
+        self._lock = _locked(path.parent, patience)
+        try:
+            self.opened = self._open()
+        except BaseException:
+            os.close(self._lock)
+            raise
+
+    @property
+    def kept(self) -> int:
+        """The newest sequence number that is committed."""
+        return self._kept
+
+    def resize(self, capacity: int) -> None:
+        """Keep so many events from the next on."""
+        self._capacity = capacity
+
+    def deliver(self, records: Sequence[EventRecord]) -> None:
+        """Append them, whole or not at all."""
+        try:
+            self._append(records)
+        except sqlite3.Error as error:
+            self._refuse(error)
+            raise OSError(errno.EIO, f"{self._path} is damaged and was put aside") from None
+        with suppress(sqlite3.OperationalError):  # what is not indexed is looked through
+            self._index()
+
+    def note(self, sequence: int) -> None:
+        """A number that was given to an event which the log does not keep."""
+        self._given = max(self._given, sequence)
+
+    def clear(self) -> None:
+        try:
+            with _Transaction(self._db):
+                for table in ("events", "blocks", "terms"):
+                    self._db.execute(f"DELETE FROM {table}")
+                self._remember(next=self._next)
+            self._first = self._next
+        except sqlite3.Error as error:
+            self._refuse(error)
+
+    def close(self) -> None:
+        try:
+            with _Transaction(self._db):
+                self._remember(given=self._given, next=self._next, clean=int(self.clean))
+        except sqlite3.Error:
+            pass  # the next start says that it was not closed
+        finally:
+            self._db.close()
+            os.close(self._lock)
+
+    # Opening.
+
+    def _open(self, aside: tuple[str, str, str] | None = None) -> Opened:
+        try:
+            self._db = connect(self._path)
+            try:
+                return self._take_up(aside)
+            except BaseException:
+                self._db.close()
+                raise
+        except NewerError as error:
+            return self._anew(f"schema-{error}", f"a newer fastpptp made it (schema {error})")
+        except sqlite3.Error as error:
+            if aside is not None or not _is_damaged(error):
+                raise _refused(error) from None
+            return self._anew("damaged", str(error))
+
+    def _anew(self, why: str, problem: str) -> Opened:
+        return self._open((str(self._path), str(_moved(self._path, why)), problem))
+
+    def _refuse(self, error: sqlite3.Error) -> None:
+        """Raise what may pass; put aside what cannot be used, and begin anew: see `opened`."""
+        if not _is_damaged(error):
+            raise _refused(error) from None
+        self._db.close()
+        given = self._given
+        self.opened = self._anew("damaged", str(error))
+        self._given = given
+
+    def _take_up(self, aside: tuple[str, str, str] | None) -> Opened:
+        """Go on where the last recorder ended."""
+        facts = dict(self._db.execute("SELECT name, value FROM facts"))
+        first, last = self._db.execute("SELECT min(place), max(place) FROM events").fetchone()
+        self._next = max(facts.get("next", 0), 0 if last is None else last + 1)
+        self._first = self._next if first is None else first
+        newest = self._db.execute(
+            "SELECT sequence, time, offset FROM events WHERE place = ?", (last,)
+        ).fetchone() or (0, 0, 0)
+        self._kept = newest[0]
+        self._given = max(facts.get("given", 0), self._kept)
+        unclean = not facts.get("clean", 1)
+        with _Transaction(self._db):
+            self._remember(clean=0)
+        done = self._db.execute("SELECT max(block) FROM blocks").fetchone()[0]
+        self._indexed = self._first // terms.BLOCK if done is None else done + 1
+        self._index()
+        at = _moment(newest[1]) if last is not None and unclean else ""
+        return Opened(self._given, self._kept, at, aside)
+
+    def _remember(self, **facts: int) -> None:
+        self._db.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", facts.items())
+
+    # Appending.
+
+    def _append(self, records: Sequence[EventRecord]) -> None:
+        first, after = self._first, self._next + len(records)
+        rows = [_row(place, record) for place, record in enumerate(records, self._next)]
+        kept = max((record.sequence for record in records), default=self._kept)
+        with _Transaction(self._db):
+            self._db.executemany(INSERT, rows)
+            first = self._evict(max(first, after - self._capacity))
+            self._remember(given=max(self._given, kept))
+        self._first, self._next, self._kept = first, after, kept
+        self._given = max(self._given, kept)
+
+    def _evict(self, first: int) -> int:
+        """Drop what comes before this place."""
+        if first > self._first:
+            self._db.execute("DELETE FROM events WHERE place < ?", (first,))
+            block = first // terms.BLOCK
+            if block > self._first // terms.BLOCK:
+                self._db.execute("DELETE FROM terms WHERE block < ?", (block,))
+                self._db.execute("DELETE FROM blocks WHERE block < ?", (block,))
+        return first
+
+    def _index(self) -> None:
+        """Index the blocks that are full by now."""
+        self._indexed = max(self._indexed, self._first // terms.BLOCK)
+        while (self._indexed + 1) * terms.BLOCK <= self._next:
+            self._index_block(self._indexed)
+            self._indexed += 1
+
+    def _index_block(self, block: int) -> None:
+        start = block * terms.BLOCK
+        found: dict[str, list[int]] = {}
+        sequences, times = [], []
+        for row in self._db.execute(
+            "SELECT place, sequence, time, class, severity, client, group_name, user_name, text "
+            "FROM events WHERE place >= ? AND place < ?",
+            (start, start + terms.BLOCK),
+        ):
+            place, sequence, at, cls, severity, client, group, user, words = row
+            sequences.append(sequence)
+            times.append(at)
+            having = terms.of_text(words)
+            having |= {terms.of_class(cls), terms.of_severity(severity)}
+            having |= {terms.of_group(group), terms.of_user(user)}
+            if client is not None:
+                having.add(terms.of_client(client))
+            for term in having:
+                if term in found:
+                    found[term].append(place - start)
+                else:
+                    found[term] = [place - start]
+        if not sequences:
+            return
+        with _Transaction(self._db):
+            self._db.execute(
+                "INSERT INTO blocks VALUES (?,?,?,?,?)",
+                (block, min(sequences), max(sequences), min(times), max(times)),
+            )
+            self._db.executemany(
+                "INSERT INTO terms VALUES (?,?,?)",
+                ((block, term, terms.pack(found[term])) for term in sorted(found)),
+            )
+
+
+class _Transaction:
+    """BEGIN IMMEDIATE, and COMMIT or ROLLBACK."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def __enter__(self) -> None:
+        self._connection.execute("BEGIN IMMEDIATE")
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            try:
+                self._connection.execute("COMMIT")
+                return
+            except sqlite3.Error:
+                self._roll_back()
+                raise
+        self._roll_back()
+
+    def _roll_back(self) -> None:
+        if self._connection.in_transaction:  # a full disk may have ended it
+            self._connection.execute("ROLLBACK")
+
+
+def _row(place: int, record: EventRecord) -> tuple[Any, ...]:
+    offset = record.wall.utcoffset()
+    return (
+        place,
+        record.sequence,
+        microseconds(record.wall),
+        0 if offset is None else int(offset.total_seconds()),
+        record.wall.tzname() or "UTC",
+        record.repeat,
+        record.cls,
+        record.number,
+        record.severity,
+        None if record.peer is None else int(record.peer),
+        record.occurrence.shows_peer,
+        record.group,
+        record.user,
+        record.occurrence.cause,
+        record.text(),
+    )
+
+
+def _moment(at: int) -> str:
+    local: datetime = (EPOCH + at * MICROSECOND).astimezone()
+    return local.isoformat(" ", timespec="milliseconds")
+
+
+def _is_damaged(error: sqlite3.Error) -> bool:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF not in PASSING
+
+
+def _refused(error: sqlite3.Error) -> OSError:
+    """What SQLite refuses, as what it is: something with the disk."""
+    full = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
+    return OSError(errno.ENOSPC if full else errno.EIO, str(error))
+
+
+def _locked(directory: Path, patience: float) -> int:
+    """A descriptor that has the directory's lock: one recorder writes there at a time."""
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    end = time.monotonic() + patience
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > end:
+                os.close(descriptor)
+                raise OSError(errno.EBUSY, f"another recorder writes in {directory}") from None
+            time.sleep(LOOK)
+        else:
+            return descriptor
+
+
+def _moved(path: Path, why: str) -> Path:
+    """Put a database that cannot be used aside, with what belongs to it; where it is now."""
+    aside = path.with_name(f"{path.name}.{why}.{time.strftime('%Y%m%dT%H%M%S')}")
+    while aside.exists():
+        aside = aside.with_name(aside.name + "-2")
+    for suffix in ("", "-wal", "-shm"):
+        beside = path.with_name(path.name + suffix)
+        if beside.exists():
+            beside.rename(aside.with_name(aside.name + suffix))
+    return aside

@@ -1,0 +1,243 @@
+"""The recorder's loop: reads what the headend sends and hands it to the threads of the sinks.
+
+The end of the socket (EOF) is the end of the headend, however it came: what was sent is recorded,
+and the recorder ends.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
+
+from fastpptp.events.log import EventRecord
+from fastpptp.events.routing import Destination
+from fastpptp.recorder.log import EventDatabase, Opened
+from fastpptp.recorder.sinks import KINDS, Sink, SinkThread
+from fastpptp.recorder.wire import Frames, Setup, frame, thaw, unpack
+
+READ = 1 << 20  # octets
+TICK = 0.25  # seconds between two looks at the sinks
+LINGER = 0.1  # seconds that events are gathered before they are committed
+WAITING = 50_000  # events that wait for the database at most
+FINISH = 4.0  # seconds that sinks have at the end
+UNREAD = 1 << 20  # octets that wait for a headend which reads nothing
+
+DATABASE = "event log"
+
+
+class Recorder:
+    """One run on the recorder's end of the socket pair."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        connection.setblocking(False)
+        self._connection = connection
+        self._frames = Frames()
+        self._wakeup = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._outbox: deque[bytes] = deque()
+        self._unsent = bytearray()
+        self._database: EventDatabase | None = None
+        self._told = Opened()
+        self._log: SinkThread
+        self._files: dict[Any, SinkThread] = {}  # of the bootstrap settings
+        self._sinks: dict[Any, SinkThread] = {}  # of the policy
+        self._said: object = None
+        self._clean = False
+        self._ended = False
+        self._on: dict[str, Callable[..., None]] = {
+            "begin": self._begin,
+            "follow": self._follow,
+            "records": self._records,
+            "again": self._again,
+            "flush": self._flush,
+            "clear": self._clear,
+            "stop": self._stop,
+        }
+
+    def run(self) -> None:
+        """Until the headend has ended and all is recorded."""
+        poll = select.poll()
+        poll.register(self._wakeup, select.POLLIN)
+        due = time.monotonic()
+        while not self._ended:
+            writable = select.POLLOUT if self._unsent or self._outbox else 0
+            poll.register(self._connection, select.POLLIN | writable)
+            patience = max(0.0, due - time.monotonic())
+            for descriptor, _ in poll.poll(patience * 1000):
+                if descriptor == self._wakeup:
+                    os.eventfd_read(self._wakeup)
+            self._read()
+            if time.monotonic() >= due:
+                due = time.monotonic() + TICK
+                self._tick()
+            self._write()
+        self._finish()
+
+    def _read(self) -> None:
+        try:
+            data = self._connection.recv(READ)
+        except BlockingIOError:
+            return
+        except ConnectionError:
+            data = b""
+        if not data:
+            self._ended = True
+        for name, *words in self._frames.feed(data):
+            self._on[name](*words)
+
+    def _write(self) -> None:
+        while self._outbox:
+            self._unsent += self._outbox.popleft()
+        try:
+            while self._unsent:
+                del self._unsent[: self._connection.send(self._unsent)]
+        except BlockingIOError:
+            return
+        except ConnectionError:
+            self._unsent.clear()  # the headend is gone: what it sent is still to be read
+
+    def _say(self, *message: object) -> None:
+        """Tell the headend, from any thread."""
+        self._outbox.append(frame(*message))
+        os.eventfd_write(self._wakeup, 1)
+
+    # What the headend says.
+
+    def _begin(self, frozen: bytes) -> None:
+        setup: Setup = thaw(frozen)
+        self._setup = setup
+        self._capacity = setup.capacity
+        try:
+            self._database = EventDatabase(setup.database, self._capacity)
+            self._told = self._database.opened
+        except OSError:
+            pass  # its thread tries again, and says what is wrong
+        self._log = SinkThread(DATABASE, self._open_database, linger=LINGER, limit=WAITING)
+        self._files = {spec: _started(spec) for spec in setup.files}
+        self._open_and_close(setup.sinks)
+        told = self._told
+        self._say("ready", told.sequence, told.kept, told.unclean, told.aside)
+
+    def _open_database(self) -> Sink:
+        if self._database is None:
+            self._database = EventDatabase(self._setup.database, self._capacity, patience=0.0)
+        return self._database
+
+    def _follow(self, capacity: int, frozen: bytes) -> None:
+        self._capacity = capacity
+        if self._database is not None:
+            self._database.resize(capacity)
+        self._open_and_close(thaw(frozen))
+
+    def _open_and_close(self, wanted: Iterable[Any]) -> None:
+        """Open the sinks that are new and let go of those that are gone."""
+        for spec in self._sinks.keys() - set(wanted):
+            self._sinks.pop(spec).stop()
+        for spec in wanted:
+            if spec not in self._sinks:
+                self._sinks[spec] = _started(spec)
+
+    def _records(self, packed: Iterable[Any]) -> None:
+        records = [unpack(one) for one in packed]
+        self._hand_on(self._log, Destination.LOG, records)
+        for threads in (self._files, self._sinks):
+            for spec, thread in threads.items():
+                self._hand_on(thread, KINDS[type(spec)].destination, records)
+        if self._database is not None and records:
+            self._database.note(records[-1].sequence)
+
+    @staticmethod
+    def _hand_on(thread: SinkThread, place: Destination, records: list[EventRecord]) -> None:
+        if here := [record for record in records if place in record.destinations]:
+            thread.put(here)
+
+    def _again(self, packed: Iterable[Any]) -> None:
+        """Of a recorder that died: the event log alone can tell what it has."""
+        kept = self._told.kept
+        self._log.put([record for record in map(unpack, packed) if record.sequence > kept])
+
+    def _flush(self, token: int) -> None:
+        """Answer when log, log file and console have what came before."""
+        left = _Countdown(1 + len(self._files), partial(self._say, "done", token, ""))
+        for thread in (self._log, *self._files.values()):
+            thread.order(left.one)
+
+    def _clear(self, token: int) -> None:
+        self._log.order(partial(self._clear_now, token))
+
+    def _clear_now(self, token: int) -> None:
+        try:
+            if self._database is None:
+                self._open_database()
+            assert self._database is not None
+            self._database.clear()
+        except OSError as error:
+            self._say("done", token, error.strerror or str(error))
+        else:
+            self._say("done", token, "")
+
+    def _stop(self) -> None:
+        self._clean = True
+
+    # Now and then.
+
+    def _tick(self) -> None:
+        if not hasattr(self, "_log"):
+            return
+        if self._database is not None and self._database.opened is not self._told:
+            self._told = self._database.opened
+            if self._told.aside is not None:
+                self._say("tell", "SYSTEM", 136, aside_fields(self._told.aside))
+        threads = (self._log, *self._files.values(), *self._sinks.values())
+        now = time.monotonic()
+        for thread in threads:
+            for news in thread.news(now):
+                self._say("tell", *news)
+        rows = [tuple(thread.status) for thread in threads]
+        kept = self._database.kept if self._database is not None else 0
+        if (kept, rows) != self._said and len(self._unsent) < UNREAD:
+            self._said = kept, rows
+            self._say("status", kept, rows)
+
+    def _finish(self) -> None:
+        """The headend has ended: have the sinks deliver what waits, but not for ever."""
+        if not hasattr(self, "_log"):
+            return
+        end = time.monotonic() + FINISH
+        threads = (*self._sinks.values(), *self._files.values(), self._log)
+        if self._database is not None:
+            self._database.clean = self._clean
+        for thread in threads:
+            thread.stop()
+        for thread in threads:
+            thread.join(max(0.0, end - time.monotonic()))
+
+
+class _Countdown:
+    """Calls something when it was itself called so many times, from any threads."""
+
+    def __init__(self, count: int, then: Callable[[], None]) -> None:
+        self._left = list(range(count - 1))
+        self._then = then
+
+    def one(self) -> None:
+        try:
+            self._left.pop()  # one operation of the interpreter: nothing to lock
+        except IndexError:
+            self._then()
+
+
+def _started(spec: Any) -> SinkThread:
+    kind = KINDS[type(spec)]
+    return SinkThread(str(spec), partial(kind.open, spec))
+
+
+def aside_fields(aside: tuple[str, str, str]) -> dict[str, Any]:
+    """Of SYSTEM/136."""
+    path, moved, problem = aside
+    return {"path": path, "aside": moved, "problem": problem}

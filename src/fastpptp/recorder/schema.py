@@ -1,0 +1,109 @@
+"""The tables of events.db, and how an older one is brought to them.
+
+`user_version` is how many of MIGRATIONS have been run: who needs a table or a column appends a
+script. The database also keeps what else must outlive a restart.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+
+# A block's bit sets, of a kilobyte, must lie in the pages of the tree itself.
+PAGE_OCTETS = 8192
+
+# How long the log of what was written may get before readers have to let it be folded in. Octets.
+JOURNAL_OCTETS = 64 << 20
+
+BUSY_SECONDS = 5.0
+
+EVENTS = """
+CREATE TABLE facts (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
+CREATE TABLE events (
+    place INTEGER PRIMARY KEY,
+    sequence INTEGER NOT NULL,
+    time INTEGER NOT NULL,
+    offset INTEGER NOT NULL,
+    zone TEXT NOT NULL,
+    repeat INTEGER NOT NULL,
+    class TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    severity INTEGER NOT NULL,
+    client INTEGER,
+    shows_client INTEGER NOT NULL,
+    group_name TEXT NOT NULL,
+    user_name TEXT NOT NULL,
+    cause TEXT NOT NULL,
+    text TEXT NOT NULL
+);
+CREATE TABLE blocks (
+    block INTEGER PRIMARY KEY,
+    first_sequence INTEGER NOT NULL,
+    last_sequence INTEGER NOT NULL,
+    first_time INTEGER NOT NULL,
+    last_time INTEGER NOT NULL
+);
+CREATE TABLE terms (
+    block INTEGER NOT NULL,
+    term TEXT NOT NULL,
+    places BLOB NOT NULL,
+    PRIMARY KEY (block, term)
+) WITHOUT ROWID;
+"""
+
+MIGRATIONS = (EVENTS,)
+
+
+class NewerError(Exception):
+    """The database was made by a newer fastpptp; the argument is its schema's number."""
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """The database for its one writer, made or brought to this schema. sqlite3.Error, OSError."""
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    connection = sqlite3.connect(
+        path, BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=64
+    )
+    try:
+        connection.execute(f"PRAGMA page_size={PAGE_OCTETS}")
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=NORMAL")
+        connection.execute(f"PRAGMA journal_size_limit={JOURNAL_OCTETS}")
+        _migrate(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def look(path: Path) -> sqlite3.Connection:
+    """The database for a reader."""
+    connection = sqlite3.connect(
+        f"file:{_quoted(path)}?mode=rw", BUSY_SECONDS, isolation_level=None, uri=True
+    )
+    try:
+        connection.execute("PRAGMA query_only=ON")
+        version = _version(connection)
+        if version > len(MIGRATIONS):
+            raise NewerError(version)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    version = _version(connection)
+    if version > len(MIGRATIONS):
+        raise NewerError(version)
+    for number, script in enumerate(MIGRATIONS[version:], version + 1):
+        connection.executescript(f"BEGIN IMMEDIATE;{script};PRAGMA user_version={number};COMMIT;")
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")

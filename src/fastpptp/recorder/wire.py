@@ -1,0 +1,123 @@
+"""What headend and recorder say to each other over their socket pair.
+
+A message is a tuple whose first item is its name, as marshal writes it behind its length: both ends
+are one installation's, run by one interpreter, and nobody else has the socket.
+
+| headend | |
+|---|---|
+| begin | a Setup, pickled: the first of all |
+| follow | how many events are kept from now on, and the specs of the sinks, pickled |
+| records | a list of records, as `pack` makes them |
+| again | records that the recorder before this one may not have kept in the event log |
+| flush, clear | a token: answered by `done` |
+| stop | no more will come, and all is well |
+
+| recorder | |
+|---|---|
+| ready | the last sequence number it knows of, and what a start must tell: see `log.Opened` |
+| done | the token, and what went wrong or an empty string |
+| status | the newest sequence number in the log, and a row for each sink: see `sinks.SinkStatus` |
+| tell | an event: class, number, fields |
+"""
+
+from __future__ import annotations
+
+import marshal
+import pickle
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address
+from pathlib import Path
+from struct import Struct
+from typing import Any, TypeAlias
+
+from fastpptp.events.catalogue import Occurrence
+from fastpptp.events.log import EventRecord, Told
+from fastpptp.events.routing import Destination
+
+Message: TypeAlias = tuple[Any, ...]
+
+LENGTH = Struct("!I")
+EPOCH = datetime.fromtimestamp(0, UTC)
+MICROSECOND = timedelta(microseconds=1)
+
+_BITS = {place: 1 << bit for bit, place in enumerate(Destination)}
+_PLACES = {
+    bits: frozenset(place for place, bit in _BITS.items() if bits & bit)
+    for bits in range(1 << len(_BITS))
+}
+_MASKS = {places: bits for bits, places in _PLACES.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What a recorder is to do. `sinks` are specs: see recorder/sinks.py."""
+
+    database: Path
+    files: tuple[Any, ...]
+    capacity: int
+    sinks: tuple[Any, ...]
+
+
+def frame(*message: Any) -> bytes:
+    body = marshal.dumps(message)
+    return LENGTH.pack(len(body)) + body
+
+
+class Frames:
+    """Messages out of what came over a stream."""
+
+    def __init__(self) -> None:
+        self._data = bytearray()
+
+    def feed(self, data: bytes) -> Iterator[Message]:
+        """The messages that are whole with this."""
+        self._data += data
+        at = 0
+        while len(self._data) - at >= LENGTH.size:
+            (length,) = LENGTH.unpack_from(self._data, at)
+            end = at + LENGTH.size + length
+            if len(self._data) < end:
+                break
+            yield marshal.loads(memoryview(self._data)[at + LENGTH.size : end].tobytes())
+            at = end
+        del self._data[:at]
+
+
+def freeze(thing: object) -> bytes:
+    return pickle.dumps(thing)
+
+
+def thaw(data: bytes) -> Any:
+    return pickle.loads(data)
+
+
+def microseconds(wall: datetime) -> int:
+    """An aware time as microseconds since 1970."""
+    return (wall - EPOCH) // MICROSECOND
+
+
+def pack(record: EventRecord) -> Message:
+    """A record as plain objects; its text is made at the other end."""
+    occurrence = record.occurrence
+    return (
+        record.sequence,
+        microseconds(record.wall),
+        record.repeat,
+        occurrence.cls,
+        occurrence.number,
+        None if occurrence.peer is None else int(occurrence.peer),
+        dict(occurrence.fields),
+        _MASKS[record.destinations],
+    )
+
+
+def unpack(packed: Message) -> EventRecord:
+    """The record, its text made once for all sinks, its time in this machine's zone."""
+    sequence, at, repeat, cls, number, peer, fields, mask = packed
+    happened = Occurrence(cls, number, None if peer is None else IPv4Address(peer), fields)
+    kind = happened.type
+    told = Told(cls, number, happened.peer, fields, happened.text(), kind.severity, kind.shows_peer)
+    wall = (EPOCH + at * MICROSECOND).astimezone()
+    return EventRecord(sequence, wall, repeat, told, _PLACES[mask])

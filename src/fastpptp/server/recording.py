@@ -1,0 +1,367 @@
+"""The headend's end of the socket pair to the recorder (recorder/).
+
+Records are gathered for a turn of the event loop and sent without ever waiting. What the socket
+does not take is kept, up to a bound; what goes beyond it is lost, counted and told. A recorder that
+died is started again and is handed once more what it had not committed to the log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple, TypeVar
+
+from fastpptp.errors import UnavailableError
+from fastpptp.events.catalogue import Occurrence, occur
+from fastpptp.events.log import EventPage, EventQuery, EventRecord
+from fastpptp.events.routing import Destination, EventPolicy
+from fastpptp.events.seldom import INTERVAL
+from fastpptp.recorder.files import Console, LogFile
+from fastpptp.recorder.process import aside_fields
+from fastpptp.recorder.query import read
+from fastpptp.recorder.sinks import SinkStatus
+from fastpptp.recorder.wire import Frames, Message, Setup, frame, freeze, pack
+from fastpptp.server.child import Child
+from fastpptp.server.eventsink import Record
+
+T = TypeVar("T")
+
+MODULE = "fastpptp.recorder"
+
+READ = 1 << 18  # octets
+SEND_BUFFER = 1 << 20  # octets
+
+# Records that wait to be sent, and that are kept until the log has them.
+BACKLOG = 20_000
+UNKEPT = 50_000
+
+# Seconds: for a recorder to say that it is ready, for it to answer, for what is left to be sent.
+READY_WAIT = 12.0
+ANSWER_WAIT = 10.0
+SEND_WAIT = 2.0
+
+
+class _Frame(NamedTuple):
+    """A message to be sent; `packed` are the records in it."""
+
+    data: bytes
+    packed: Sequence[Message] = ()
+
+
+class Recording:
+    """A Recorder that is a process. A context manager: the process ends with the block.
+
+    It runs before there is an event loop; `start` attaches it to one.
+    """
+
+    def __init__(self, database: Path, log_file: Path | None, policy: EventPolicy) -> None:
+        self._database = database
+        self._files = (*((LogFile(log_file),) if log_file is not None else ()), Console())
+        self._followed = _followed(policy)
+        self._child = Child(MODULE, started=self._connected, ended=self._ended)
+        self._thread = ThreadPoolExecutor(1, "fastpptp-events")
+        self._socket: socket.socket | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._tell: Record = lambda occurrence: None
+        self._frames = Frames()
+        self._gathered: list[Message] = []
+        self._is_due = False
+        self._backlog: deque[_Frame] = deque()
+        self._waiting = 0  # records in the backlog
+        self._sent = 0  # octets of its first frame
+        self._unkept: deque[Message] = deque()
+        self._dropped = 0  # the newest sequence number that fell out of `unkept`
+        self._kept = 0
+        self._lost = 0
+        self._lost_told_at: float | None = None
+        self._ended_because = ""
+        self._tokens: dict[int, asyncio.Future[str]] = {}
+        self._last_token = 0
+        self._statuses: list[SinkStatus] = []
+        self._news: list[Occurrence] = []
+        self._ready = False
+        self._clean = False
+        self.last_sequence = 0
+
+    # With the process, before and after the loop.
+
+    def __enter__(self) -> Recording:
+        """Start the recorder, and wait until it knows the log."""
+        self._child.start()
+        assert self._socket is not None
+        self._socket.settimeout(READY_WAIT)
+        try:
+            with suppress(OSError):  # supervision and events say what is wrong
+                self._socket.sendall(self._begin())
+                while not self._ready and (data := self._socket.recv(READ)):
+                    self._read_frames(data)
+        except BaseException:
+            self._child.stop(0.0)
+            raise
+        self._socket.setblocking(False)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Have it write what it was sent, and end."""
+        self.stop()
+        if self._socket is not None:
+            self._gather()
+            self._socket.settimeout(SEND_WAIT)
+            with suppress(OSError):
+                for waiting in self._backlog:
+                    self._socket.sendall(waiting.data[self._sent :])
+                    self._sent = 0
+                if kind is None:
+                    self._socket.sendall(frame("stop"))
+        self._child.stop()
+        self._thread.shutdown()
+
+    def _begin(self) -> bytes:
+        return frame("begin", freeze(Setup(self._database, self._files, *self._followed)))
+
+    # On the loop.
+
+    def start(self, record: Record) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._tell = record
+        self._child.supervise()
+        if self._socket is not None:
+            self._loop.add_reader(self._socket, self._readable)
+        for occurrence in self._news:
+            record(occurrence)
+        self._news.clear()
+
+    def stop(self) -> None:
+        if self._loop is None:
+            return
+        self._detach()
+        self._child.detach()
+        self._loop = None
+        self._tell = lambda occurrence: None
+
+    def record(self, record: EventRecord) -> None:
+        if self._waiting + len(self._gathered) >= BACKLOG:
+            self._lost += 1
+            return
+        self._gathered.append(pack(record))
+        self._be_due()
+
+    def update(self, policy: EventPolicy) -> None:
+        if (followed := _followed(policy)) == self._followed:
+            return
+        self._followed = followed
+        capacity, sinks = followed
+        self._gather()
+        self._put(_Frame(frame("follow", capacity, freeze(sinks))))
+
+    async def flush(self) -> None:
+        with suppress(TimeoutError):  # who asks is better served late than never
+            await self._ask("flush")
+
+    async def clear(self) -> None:
+        try:
+            problem = await self._ask("clear")
+        except TimeoutError:
+            problem = "the recorder does not answer"
+        if problem:
+            raise UnavailableError(f"the event log cannot be emptied: {problem}")
+
+    async def query(self, query: EventQuery, shape: Callable[[EventPage], T]) -> T:
+        await self.flush()
+        return await asyncio.wrap_future(
+            self._thread.submit(lambda: shape(read(self._database, query)))
+        )
+
+    def sinks(self) -> Sequence[SinkStatus]:
+        return tuple(self._statuses)
+
+    async def _ask(self, name: str) -> str:
+        """What the recorder answers. TimeoutError."""
+        self._last_token += 1
+        token = self._last_token
+        answer = self._tokens[token] = asyncio.get_running_loop().create_future()
+        self._gather()
+        self._put(_Frame(frame(name, token)))
+        try:
+            return await asyncio.wait_for(answer, ANSWER_WAIT)
+        finally:
+            self._tokens.pop(token, None)
+
+    # Sending.
+
+    def _be_due(self) -> None:
+        if not self._is_due and self._loop is not None:
+            self._is_due = True
+            self._loop.call_soon(self._turn)
+
+    def _turn(self) -> None:
+        """Once in a turn of the loop in which there were records."""
+        self._is_due = False
+        self._gather()
+        self._write()
+        self._tell_losses()
+
+    def _gather(self) -> None:
+        if self._gathered:
+            packed, self._gathered = self._gathered, []
+            self._backlog.append(_Frame(frame("records", packed), packed))
+            self._waiting += len(packed)
+
+    def _put(self, waiting: _Frame) -> None:
+        self._backlog.append(waiting)
+        if self._loop is not None:
+            self._write()
+
+    def _write(self) -> None:
+        """As much as the socket takes now."""
+        if self._socket is None or not self._ready:
+            return
+        try:
+            while self._backlog:
+                first = self._backlog[0]
+                self._sent += self._socket.send(memoryview(first.data)[self._sent :])
+                if self._sent == len(first.data):
+                    self._sent = 0
+                    self._backlog.popleft()
+                    self._is_out(first.packed)
+        except BlockingIOError:
+            assert self._loop is not None
+            self._loop.add_writer(self._socket, self._write)
+            return
+        except OSError:
+            return  # it has died: `_ended` comes
+        if self._loop is not None:
+            self._loop.remove_writer(self._socket)
+
+    def _is_out(self, packed: Sequence[Message]) -> None:
+        """Keep records that were sent until the log has them."""
+        self._waiting -= len(packed)
+        self._unkept.extend(record for record in packed if record[-1] & _LOG)
+        while len(self._unkept) > UNKEPT:
+            self._dropped = self._unkept.popleft()[0]
+
+    def _tell_losses(self) -> None:
+        now = time.monotonic()
+        if not self._lost or self._waiting >= BACKLOG:
+            return
+        if self._lost_told_at is not None and now - self._lost_told_at < INTERVAL:
+            return
+        count, self._lost, self._lost_told_at = self._lost, 0, now
+        self._tell(occur("SYSTEM", 132, count=count))
+
+    # Reading.
+
+    def _readable(self) -> None:
+        assert self._socket is not None
+        try:
+            data = self._socket.recv(READ)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            assert self._loop is not None
+            self._loop.remove_reader(self._socket)  # the child's supervision says why
+            return
+        self._read_frames(data)
+
+    def _read_frames(self, data: bytes) -> None:
+        for name, *words in self._frames.feed(data):
+            match name:
+                case "ready":
+                    self._is_ready(*words)
+                case "done":
+                    token, problem = words
+                    if (answer := self._tokens.get(token)) and not answer.done():
+                        answer.set_result(problem)
+                case "status":
+                    self._has_status(*words)
+                case "tell":
+                    cls, number, fields = words
+                    self._say(occur(cls, number, **fields))
+
+    def _has_status(self, kept: int, rows: list[tuple[Any, ...]]) -> None:
+        self._kept = kept
+        while self._unkept and self._unkept[0][0] <= kept:
+            self._unkept.popleft()
+        self._statuses = [SinkStatus(*row) for row in rows]
+        self._tell_losses()
+
+    def _say(self, occurrence: Occurrence) -> None:
+        if self._loop is None:
+            self._news.append(occurrence)
+        else:
+            self._tell(occurrence)
+
+    # The process comes and goes.
+
+    def _connected(self, connection: socket.socket) -> None:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+        self._socket, self._frames = connection, Frames()
+        if self._loop is None:
+            return  # __enter__ does the rest
+        connection.setblocking(False)
+        connection.send(self._begin())
+        self._loop.add_reader(connection, self._readable)
+
+    def _is_ready(
+        self, sequence: int, kept: int, unclean: str, aside: tuple[str, str, str] | None
+    ) -> None:
+        self._ready = True
+        self.last_sequence = max(self.last_sequence, sequence)
+        if aside is not None:
+            self._say(occur("SYSTEM", 136, **aside_fields(aside)))
+        if self._ended_because:
+            self._hand_again(kept)
+        elif unclean:
+            self._say(occur("SYSTEM", 130, sequence=kept, moment=unclean))
+        if self._loop is not None:
+            self._write()
+
+    def _hand_again(self, kept: int) -> None:
+        """To the recorder that took the place of one that died."""
+        again = [record for record in self._unkept if record[0] > kept]
+        lost = max(0, self._dropped - kept)
+        self._unkept.clear()
+        self._dropped = 0
+        self._waiting += len(again)
+        if again:
+            self._backlog.appendleft(_Frame(frame("again", again), again))
+        reason, self._ended_because = self._ended_because, ""
+        self._say(occur("SYSTEM", 131, reason=reason, again=len(again), lost=lost))
+
+    def _ended(self, reason: str) -> None:
+        with suppress(OSError):
+            while self._socket is not None and (data := self._socket.recv(READ)):
+                self._read_frames(data)
+        self._detach()
+        self._socket, self._ready, self._sent = None, False, 0
+        self._ended_because = reason
+        for answer in self._tokens.values():
+            if not answer.done():
+                answer.set_result("the recorder ended")
+
+    def _detach(self) -> None:
+        if self._loop is not None and self._socket is not None:
+            self._loop.remove_reader(self._socket)
+            self._loop.remove_writer(self._socket)
+
+
+def _followed(policy: EventPolicy) -> tuple[int, tuple[Any, ...]]:
+    """What of a policy concerns the recorder: the log's size, and the sinks' specs."""
+    return policy.capacity, getattr(policy, "sinks", ())
+
+
+_LOG = 1 << list(Destination).index(Destination.LOG)

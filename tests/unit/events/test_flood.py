@@ -1,0 +1,89 @@
+"""Flood suppression against a model that remembers every event that passed."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fastpptp.events.catalogue import DECODE_HEADER, WARNING
+from fastpptp.events.flood import CLOSE, INTERVAL, ORDINARY, Budget, Flood, Suppressed, Tier
+
+KIND = ("PPTP", 110)
+
+
+class Bucket:
+    """A token bucket in exact eighths, as the steps of time below are."""
+
+    def __init__(self, budget: Budget) -> None:
+        self.budget, self.tokens, self.at = budget, budget.burst, 0.0
+
+    def look(self, now: float) -> bool:
+        gained = (now - self.at) * self.budget.rate
+        self.tokens, self.at = min(self.budget.burst, self.tokens + gained), now
+        return self.tokens >= 1
+
+
+EVENTS = st.lists(
+    st.tuples(st.sampled_from([0.0, 0.125, 0.5, 3.0]), st.integers(1, 3), st.booleans()),
+    max_size=60,
+)
+
+
+@given(EVENTS)
+def test_every_budget_is_kept(events: list[tuple[float, int, bool]]) -> None:
+    ordinary, close = Tier(Budget(2, 3), Budget(4, 5)), Tier(Budget(1, 2), Budget(2, 2))
+    flood, now = Flood(ordinary, close), 0.0
+    own = {
+        (number, tier): Bucket((close if tier else ordinary).kind)
+        for number in (1, 2, 3)
+        for tier in (False, True)
+    }
+    totals = {tier: Bucket((close if tier else ordinary).total) for tier in (False, True)}
+    passed = refused = 0
+    for step, number, tier in events:
+        now += step
+        kind = (f"C{tier}", number)
+        mine, total = own[number, tier], totals[tier]
+        expected = mine.look(now) and total.look(now)
+        if expected:
+            mine.tokens -= 1
+            total.tokens -= 1
+        assert flood.admits(kind, DECODE_HEADER if tier else WARNING, now) == expected
+        passed, refused = passed + expected, refused + (not expected)
+    assert sum(flood.suppressed.values()) == refused
+    assert sum(told.count for told in flood.tell(now)) == refused
+    assert flood.tell(now) == []
+    assert sum(flood.suppressed.values()) == refused
+
+
+def test_what_was_suppressed_is_told_with_its_time() -> None:
+    flood = Flood(Tier(Budget(1, 1), Budget(1, 1)))
+    assert flood.due is None
+    assert [flood.admits(KIND, WARNING, 5.0) for _ in range(4)] == [True, False, False, False]
+    assert flood.due == 5.0 + INTERVAL
+    assert flood.tell(15.0) == [Suppressed("PPTP", 110, 3, 10.0)]
+    assert flood.due is None
+
+
+def test_decoding_does_not_hide_faults() -> None:
+    flood = Flood()
+    for number in range(20):
+        for _ in range(5_000):
+            flood.admits(("PPTPDECODE", number), DECODE_HEADER, 0.0)
+    assert not flood.admits(("PPTPDECODE", 99), DECODE_HEADER, 0.0)
+    assert flood.admits(KIND, WARNING, 0.0)
+
+
+def test_honest_work_passes() -> None:
+    """100 logins a second, 40 messages each told twice, and 1,000 a second that are not decoded."""
+    flood = Flood()
+    for tenth in range(600):
+        now = tenth / 10
+        for _ in range(400):
+            assert flood.admits(("PPPDECODE", 100), DECODE_HEADER, now)
+            assert flood.admits(("PPPDECODE", 101), DECODE_HEADER + 1, now)
+        for number in range(8):
+            for _ in range(100):
+                assert flood.admits(("PPP", number), WARNING, now)
+    assert CLOSE.kind.rate >= 4_000
+    assert ORDINARY.kind.rate >= 1_000

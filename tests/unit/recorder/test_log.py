@@ -1,0 +1,141 @@
+"""The writer of events.db: what it keeps, what it drops, and what it survives."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from fastpptp.events.log import EventQuery
+from fastpptp.recorder import terms
+from fastpptp.recorder.log import EventDatabase, Opened
+from fastpptp.recorder.query import read
+from fastpptp.recorder.schema import MIGRATIONS
+from tests.unit.recorder.support import NOON, fill, opened, told
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "state" / "events.db"
+
+
+def sequences(path: Path) -> list[int]:
+    return [record.sequence for record in read(path, EventQuery(per_page=10_000)).records]
+
+
+def test_it_is_private_and_goes_on_where_it_ended(path: Path) -> None:
+    with opened(path) as database:
+        assert database.opened == Opened()
+        database.deliver([told(3), told(5)])
+        database.note(9)
+        assert database.kept == 5
+        files = [stat.S_IMODE(entry.stat().st_mode) for entry in path.parent.iterdir()]
+        assert set(files) == {0o600}
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    with opened(path) as database:
+        assert database.opened == Opened(sequence=9, kept=5)
+
+
+def test_it_is_bounded(path: Path) -> None:
+    with opened(path, capacity=10) as database:
+        for first in range(0, 40, 4):
+            database.deliver([told(first + more) for more in range(4)])
+        assert sequences(path) == list(range(30, 40))
+        database.resize(3)
+        database.deliver([told(40)])
+        assert sequences(path) == [38, 39, 40]
+
+
+def test_the_index_goes_with_its_events(path: Path) -> None:
+    block = terms.BLOCK
+    with opened(path, capacity=block) as database:
+        for first in range(0, 3 * block + 10, block):
+            database.deliver([told(first + more, user=f"u{first}") for more in range(block)])
+    with closing(sqlite3.connect(path)) as raw:
+        assert raw.execute("SELECT block FROM blocks").fetchall() == [(3,)]
+        assert raw.execute("SELECT DISTINCT block FROM terms").fetchall() == [(3,)]
+
+
+def test_who_dies_is_told_of_at_the_next_start(path: Path) -> None:
+    database = EventDatabase(path, 100, patience=0.0)
+    database.deliver([told(1), told(2)])
+    database._db.close()  # as SIGKILL leaves it
+    os.close(database._lock)
+    with opened(path) as database:
+        assert (database.opened.sequence, database.opened.kept) == (2, 2)
+        local = NOON.astimezone().isoformat(" ", timespec="milliseconds")
+        assert database.opened.unclean == local
+    with opened(path) as database:
+        assert database.opened.unclean == ""
+
+
+def test_emptied(path: Path) -> None:
+    with opened(path) as database:
+        database.deliver([told(1), told(2)])
+        database.clear()
+        assert sequences(path) == []
+    with opened(path) as database:
+        assert database.opened.sequence == 2
+        database.deliver([told(3)])
+        assert sequences(path) == [3]
+        with closing(sqlite3.connect(path)) as raw:
+            assert raw.execute("SELECT place FROM events").fetchall() == [(2,)]
+
+
+def test_one_recorder_at_a_time(path: Path) -> None:
+    with opened(path), pytest.raises(OSError, match="another recorder writes in"):
+        EventDatabase(path, 100, patience=0.0)
+    with opened(path):
+        pass
+
+
+def damage_head(path: Path) -> None:
+    path.write_bytes(b"no database at all" * 1000)
+
+
+def damage_tables(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.seek(8192)
+        file.write(os.urandom(path.stat().st_size - 8192))
+
+
+def be_newer(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as raw:
+        raw.execute(f"PRAGMA user_version={len(MIGRATIONS) + 1}")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "why"),
+    [(damage_head, "damaged"), (damage_tables, "damaged"), (be_newer, "schema-2")],
+)
+def test_what_cannot_be_used_is_put_aside(path: Path, spoil: object, why: str) -> None:
+    fill(path, [told(number) for number in range(200)])
+    assert callable(spoil)
+    spoil(path)
+    spoilt = path.read_bytes()
+    with opened(path) as database:
+        assert database.opened.aside is not None
+        name, aside, problem = database.opened.aside
+        assert name == str(path)
+        assert f"events.db.{why}." in aside
+        assert problem
+        assert Path(aside).read_bytes() == spoilt
+        database.deliver([told(1)])
+        assert sequences(path) == [1]
+
+
+def test_damage_in_the_midst_of_work(path: Path) -> None:
+    with opened(path) as database:
+        database.deliver([told(number, "x" * 5000) for number in range(200)])
+        database._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        damage_tables(path)
+        database._db.execute("PRAGMA cache_size=0")
+        with pytest.raises(OSError, match="is damaged and was put aside"):
+            database.deliver([told(number, "x" * 5000) for number in range(200, 400)])
+        database.deliver([told(400)])
+        assert sequences(path) == [400]
+        assert database.opened.aside is not None
