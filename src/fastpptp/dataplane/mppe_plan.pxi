@@ -59,7 +59,8 @@ cdef double plan_seconds() noexcept nogil:
 
 
 cdef double plan_time(mppe_engine *engine, int kind, rc4_shape shape) noexcept nogil:
-    """The median of a few runs: how long one takes is a matter of luck with the keys, each has others."""
+    """The lower quartile of a few runs: how long one takes is a matter of luck with the keys, each has
+    others, and of what else this machine does."""
     cdef double time[PLAN_REPEATS]
     cdef double start, taken
     cdef int n, k, lane
@@ -77,7 +78,7 @@ cdef double plan_time(mppe_engine *engine, int kind, rc4_shape shape) noexcept n
             time[k] = time[k - 1]
             k -= 1
         time[k] = taken
-    return time[PLAN_REPEATS // 2]
+    return time[PLAN_REPEATS // 4]
 
 
 cdef void plan_cut(int kind, const double *cost) noexcept nogil:

@@ -52,6 +52,7 @@ cdef extern from "rc4_x86.h" nogil:
         uint32_t j
         uint32_t lane
     void rc4_x86_blocks(rc4_stream *s, int streams, uint32_t blocks)
+    void rc4_x86_first(rc4_stream *s, int streams)
     void rc4_x86_schedules(uint32_t (*table)[256], const uint8_t (*key)[16], int streams)
     void rc4_x86_widen(const uint8_t *table, uint32_t *wide)
     void rc4_x86_narrow(const uint32_t *wide, uint8_t *table)
@@ -300,18 +301,37 @@ cdef void rc4_lone_crypt(uint8_t *table, rc4_group *g) noexcept nogil:
     g.j[0] = ROW * j - g.rotation[0]
 
 
-cdef void rc4_stream_start(rc4_stream *s, uint32_t *table, rc4_group *g, uint32_t lane) noexcept nogil:
-    cdef uint32_t head
+cdef inline void rc4_stream_start(rc4_stream *s, uint32_t *table, rc4_group *g, uint32_t lane) noexcept nogil:
     s.lane = lane
     s.table = table
     s.i = g.rotation[lane] // ROW
     s.j = ((g.j[lane] + g.rotation[lane]) // ROW) & 255
-    head = rc4_head(s.i, g.length[lane], RC4_BLOCK)
-    if head:
-        rc4_crypt(s.table, &s.i, &s.j, g.source[lane], g.target[lane], head)
-    s.source = g.source[lane] + head
-    s.target = g.target[lane] + head
-    s.length = g.length[lane] - head
+    s.source = g.source[lane]
+    s.target = g.target[lane]
+    s.length = g.length[lane]
+
+
+cdef inline void rc4_take(rc4_stream *s, uint32_t length) noexcept nogil:
+    rc4_crypt(s.table, &s.i, &s.j, s.source, s.target, length)
+    s.source += length
+    s.target += length
+    s.length -= length
+
+
+cdef void rc4_heads(rc4_stream *s, int streams, rc4_kernel kernel) noexcept nogil:
+    """Take each stream to where its blocks may begin. Fresh ones are all at the same place."""
+    cdef uint32_t head[RC4_WIDEST]
+    cdef bint fresh = kernel == RC4_STREAMS
+    cdef int lane
+    for lane in range(streams):
+        head[lane] = rc4_head(s[lane].i, s[lane].length, RC4_BLOCK)
+        fresh = fresh and s[lane].i == 1 and head[lane] == RC4_BLOCK - 1
+    if fresh:
+        rc4_x86_first(s, streams)
+        return
+    for lane in range(streams):
+        if head[lane]:
+            rc4_take(&s[lane], head[lane])
 
 
 cdef void rc4_streams_crypt(rc4_space *space, rc4_group *g, rc4_shape shape) noexcept nogil:
@@ -321,6 +341,7 @@ cdef void rc4_streams_crypt(rc4_space *space, rc4_group *g, rc4_shape shape) noe
     cdef int lane, streams = shape.width, least = 1 if shape.kernel == RC4_STREAMS else 2
     for lane in range(streams):
         rc4_stream_start(&s[lane], space.table[lane], g, lane)
+    rc4_heads(s, streams, shape.kernel)
     streams = rc4_retire(s, streams, g)
     while streams >= least:
         length = s[0].length

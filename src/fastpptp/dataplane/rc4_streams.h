@@ -69,6 +69,33 @@ RC4_APART void NAME(blocks)(rc4_stream *s, uint32_t blocks)
     EACH(END, 0)
 }
 
+#define DELIVER_FIRST(l, _)                                                                          \
+    {                                                                                                  \
+        uint64_t low, high; /* they share octet 7 */                                                   \
+        memcpy(&low, s[l].source, 8);                                                                  \
+        memcpy(&high, s[l].source + 7, 8);                                                             \
+        low ^= (uint64_t)_mm_cvtsi128_si64(octets##l);                                                 \
+        high ^= (uint64_t)_mm_cvtsi128_si64(_mm_srli_si128(octets##l, 7));                             \
+        memcpy(s[l].target, &low, 8);                                                                  \
+        memcpy(s[l].target + 7, &high, 8);                                                             \
+        at##l += done;                                                                                 \
+    }
+
+RC4_APART void NAME(first)(rc4_stream *s)
+{
+    const size_t done = RC4_BLOCK - 1;
+#if STREAMS == 1
+    const uint64_t eight = 8;
+    EACH(ZEROES, 0)
+#endif
+    EACH(BEGIN, 0)
+    EACH(CLEAR, 0)
+    EIGHT(STEPS, 0)
+    STEPS(8) STEPS(9) STEPS(10) STEPS(11) STEPS(12) STEPS(13) STEPS(14)
+    EACH(DELIVER_FIRST, 0)
+    EACH(END, 0)
+}
+
 /* Here all streams are at the same i, and their tables one after the other. */
 #define KEY_BEGIN(l, _) uint64_t j##l = 0;
 
@@ -113,6 +140,7 @@ RC4_APART void NAME(schedule)(uint32_t (*table)[256], const uint8_t (*key)[16])
 #undef CLEAR
 #undef STEP
 #undef DELIVER
+#undef DELIVER_FIRST
 #undef END
 #undef STEPS
 #undef KEY_BEGIN

@@ -24,6 +24,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 enum { RC4_WIDEST = 4, RC4_BLOCK = 16 }; /* side by side at most; octets that a kernel takes at a time */
 
@@ -128,6 +129,19 @@ static void rc4_x86_blocks(rc4_stream *s, int streams, uint32_t blocks)
         rc4_s1_blocks(s, blocks);
 }
 
+/* The first RC4_BLOCK - 1 octets of each of fresh streams, which takes i to where blocks do not cross the end. */
+static void rc4_x86_first(rc4_stream *s, int streams)
+{
+    if (streams == 4)
+        rc4_s4_first(s);
+    else if (streams == 3)
+        rc4_s3_first(s);
+    else if (streams == 2)
+        rc4_s2_first(s);
+    else
+        rc4_s1_first(s);
+}
+
 /* The key schedule of `streams` tables. */
 static void rc4_x86_schedules(uint32_t (*table)[256], const uint8_t (*key)[16], int streams)
 {
@@ -165,6 +179,7 @@ static void rc4_x86_narrow(const uint32_t *wide, uint8_t *table)
 #else /* never called: there is no such CPU, or no optimizer, which the assembler's constants need */
 #define RC4_X86 0
 static void rc4_x86_blocks(rc4_stream *s, int streams, uint32_t blocks) {}
+static void rc4_x86_first(rc4_stream *s, int streams) {}
 static void rc4_x86_schedules(uint32_t (*table)[256], const uint8_t (*key)[16], int streams) {}
 static void rc4_x86_widen(const uint8_t *table, uint32_t *wide) {}
 static void rc4_x86_narrow(const uint32_t *wide, uint8_t *table) {}
