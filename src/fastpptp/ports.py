@@ -126,6 +126,40 @@ class FilterLog(NamedTuple):
     packet: bytes
 
 
+class Trace(IntFlag):
+    """What of a call is traced, and what a TraceRecord is. `IN` is from the peer.
+
+    Outer packets are as they came and as they are handed to the kernel; inner ones are those that
+    passed every check, one for each packet on the wire.
+    """
+
+    OUTER_IN = 1
+    OUTER_OUT = 2
+    INNER_IN = 4
+    INNER_OUT = 8
+    ENDED = 16  # in records: the last of a trace, without a packet
+
+    OUTER = OUTER_IN | OUTER_OUT
+    INNER = INNER_IN | INNER_OUT
+
+
+class TraceRecord(NamedTuple):
+    """A packet of a traced call. `time` is ns since 1970, `length` the octets of the whole packet.
+
+    Since the trace began so many were `suppressed` above its rate, and so many were lost because
+    the reader was too slow.
+    """
+
+    handle: int
+    kind: int
+    time: int
+    length: int
+    suppressed: int
+    lost_outer: int
+    lost_inner: int
+    packet: bytes
+
+
 class Dataplane(Protocol):
     """Every packet. A handle names one life of our Call-ID: `generation << 16 | call_id`.
 
@@ -200,6 +234,16 @@ class Dataplane(Protocol):
 
     def filter_counts(self, name: str) -> Sequence[tuple[int, int]]:
         """(packets, octets) of each rule, of the default action, of what was dropped unjudged."""
+        ...
+
+    def trace(self, handle: int, kinds: int, snap: int = 2048, rate: int = 0) -> None:
+        """Copy a call's packets from now on, at most `rate` a second (0: all); no kinds: stop."""
+        ...
+
+    def read_trace(
+        self, limit: int = 256
+    ) -> Sequence[tuple[int, int, int, int, int, int, int, bytes]]:
+        """Packets of traced calls, oldest first, as the fields of TraceRecord."""
         ...
 
     @property

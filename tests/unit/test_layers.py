@@ -22,7 +22,7 @@ ROWS = (
     ("aaa", "addresses"),
     ("store",),
     ("settings",),
-    ("events",),
+    ("events", "trace"),
     ("ppp", "pptp", "dhcp"),
     ("bootstrap", "methods", "ports", "timers"),
     ("errors",),
@@ -30,6 +30,7 @@ ROWS = (
 LEVEL = {unit: level for level, row in enumerate(ROWS) for unit in row}
 SANS_IO = (
     "pptp", "ppp", "dhcp", "session", "manager", "effects", "aaa", "addresses", "events", "timers",
+    "trace",
 )  # fmt: skip
 FORBIDDEN = {"asyncio", "socket", "threading", "time", "random", "select", "selectors", "aiohttp"}
 STORE_USERS = {"backends", "admin", "cli", "server", "store"}

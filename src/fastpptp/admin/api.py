@@ -18,6 +18,8 @@
 | GET /v1/pools | | pools: the address pools in their order, and how much of each is in use |
 | GET /v1/filters/NAME | | (packets, octets) of each rule, by default, unjudged |
 | POST /v1/reload | | revision |
+| GET /v1/trace | see admin/trace.py | a pcapng file, as packets come |
+| DELETE /v1/trace/NUMBER | | that file comes to its end |
 | GET /metrics, /healthz, /readyz | | see admin/monitor.py |
 
 `edited: true` says that their account was changed or deleted, and so the cause.
@@ -40,9 +42,11 @@ from aiohttp import web
 
 from fastpptp import __version__
 from fastpptp.admin import PREFIX, feed, views
+from fastpptp.admin.author import administrator, author
 from fastpptp.admin.meter import Meter
 from fastpptp.admin.monitor import Monitor
 from fastpptp.admin.query import event_query, peer, selection, session_filter, wrong
+from fastpptp.admin.trace import Traces
 from fastpptp.errors import ConfigurationError, FastpptpError, UnavailableError
 from fastpptp.events.catalogue import occur
 from fastpptp.events.log import EventPage
@@ -50,7 +54,6 @@ from fastpptp.server.eventsink import wall_clock
 from fastpptp.server.ping import ping
 from fastpptp.server.runtime import Headend
 from fastpptp.session import Cause, SessionView
-from fastpptp.store.history import Author, peer_of
 
 PATH_LIMIT = 107  # sun_path without its NUL
 PING_WAIT = 2.0  # seconds
@@ -89,6 +92,7 @@ class AdminApi:
                 web.get(f"{PREFIX}/pools", self.pools),
                 web.get(f"{PREFIX}/filters/{{name}}", self.filter),
                 web.post(f"{PREFIX}/reload", self.reload),
+                *Traces(self._headend).routes(),
                 *Monitor(self._headend).routes(),
             ]
         )
@@ -98,7 +102,7 @@ class AdminApi:
         return web.json_response({"version": __version__, "pid": os.getpid()})
 
     async def sessions(self, request: web.Request) -> web.Response:
-        who, rows = _administrator(request), []
+        who, rows = administrator(request), []
         now, wall = asyncio.get_running_loop().time(), wall_clock()
         for view in self._headend.sessions(session_filter(request.query)):
             rows.append(views.session_summary(view, self._meter.row(who, view), now, wall))
@@ -109,7 +113,7 @@ class AdminApi:
     async def session(self, request: web.Request) -> web.Response:
         view = self._named(request)
         now, wall = asyncio.get_running_loop().time(), wall_clock()
-        row = self._meter.row(_administrator(request), view)
+        row = self._meter.row(administrator(request), view)
         return web.json_response(views.session_detail(view, row, now, wall))
 
     def _named(self, request: web.Request) -> SessionView:
@@ -177,17 +181,17 @@ class AdminApi:
         return web.json_response({})
 
     async def statistics(self, request: web.Request) -> web.Response:
-        return web.json_response(self._meter.totals(_administrator(request)))
+        return web.json_response(self._meter.totals(administrator(request)))
 
     async def pptp_statistics(self, request: web.Request) -> web.Response:
-        return web.json_response(self._meter.pptp(_administrator(request)))
+        return web.json_response(self._meter.pptp(administrator(request)))
 
     async def reset(self, request: web.Request) -> web.Response:
-        self._meter.reset(_administrator(request), wall_clock())
+        self._meter.reset(administrator(request), wall_clock())
         return web.json_response({})
 
     async def restore(self, request: web.Request) -> web.Response:
-        self._meter.restore(_administrator(request))
+        self._meter.restore(administrator(request))
         return web.json_response({})
 
     async def pools(self, request: web.Request) -> web.Response:
@@ -204,24 +208,12 @@ class AdminApi:
 
     def _record(self, request: web.Request, what: str) -> None:
         """Who did what."""
-        self._headend.events.record(occur("CONFIG", 104, who=_author(request), what=what))
+        self._headend.events.record(occur("CONFIG", 104, who=author(request), what=what))
 
 
 def _page_as_json(page: EventPage) -> str:
     """On the thread that read it: a long page is not for the event loop."""
     return json.dumps(views.page(page))
-
-
-def _author(request: web.Request) -> Author:
-    """Who asks, by the credentials of the process at the other end."""
-    assert request.transport is not None
-    return peer_of(request.transport.get_extra_info("socket"))
-
-
-def _administrator(request: web.Request) -> str:
-    """Who asks, whichever process it is."""
-    author = _author(request)
-    return f"{author.who}/{author.sudo_user or ''}"
 
 
 def _not_found(what: str) -> web.HTTPNotFound:

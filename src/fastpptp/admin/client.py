@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from pathlib import Path
 from typing import Any
@@ -22,8 +22,8 @@ class AdminError(FastpptpError):
 
 
 class _UnixConnection(HTTPConnection):
-    def __init__(self, path: Path) -> None:
-        super().__init__("localhost", timeout=TIMEOUT)
+    def __init__(self, path: Path, timeout: float | None) -> None:
+        super().__init__("localhost", timeout=timeout)
         self._path = path
 
     def connect(self) -> None:
@@ -105,6 +105,21 @@ class AdminClient:
         """Have the headend follow the store; the revision that it follows now."""
         return int(self._ask("POST", "/reload")["revision"])
 
+    def trace(self, **query: object) -> TraceStream:
+        """The packets of whom one word says, `session=`, `user=` or `address=`, as pcapng.
+
+        The stream must be closed.
+        """
+        words = {name: value for name, value in query.items() if value is not None}
+        with ExitStack() as stack:
+            # A session may be silent for as long as it likes.
+            asked = self._response("GET", f"/trace?{urlencode(words)}", timeout=None)
+            return TraceStream(stack.enter_context(asked), stack.pop_all())
+
+    def end_trace(self, number: int) -> None:
+        """Have a trace's file come to its end."""
+        self._ask("DELETE", f"/trace/{number}")
+
     def _get(self, path: str, query: Mapping[str, object]) -> dict[str, Any]:
         words = {name: value for name, value in query.items() if value is not None}
         return self._ask("GET", f"{path}?{urlencode(words)}")
@@ -118,10 +133,14 @@ class AdminClient:
 
     @contextmanager
     def _response(
-        self, method: str, path: str, body: Mapping[str, object] | None = None
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, object] | None = None,
+        timeout: float | None = TIMEOUT,
     ) -> Iterator[HTTPResponse]:
         """An answer that is no error, to be read within; what goes wrong there is told as ours."""
-        connection = _UnixConnection(self._path)
+        connection = _UnixConnection(self._path, timeout)
         try:
             connection.request(method, PREFIX + path, json.dumps(body) if body else None)
             response = connection.getresponse()
@@ -144,6 +163,30 @@ class AdminClient:
             ) from None
         finally:
             connection.close()
+
+
+class TraceStream:
+    """A trace that runs: `number` names it, of `sessions` sessions to begin with."""
+
+    def __init__(self, response: HTTPResponse, held: ExitStack) -> None:
+        self._response = response
+        self._held = held
+        self.number = int(response.headers["Trace-Number"])
+        self.sessions = int(response.headers["Trace-Sessions"])
+
+    def read(self) -> bytes:
+        """The next octets of the file, waiting for some; none at its end."""
+        try:
+            return self._response.read1(1 << 20)
+        except (OSError, HTTPException) as error:
+            raise UnavailableError(
+                f"the headend broke the trace off: {error}",
+                "What was written until then can be read.",
+            ) from None
+
+    def close(self) -> None:
+        self._response.close()
+        self._held.close()
 
 
 def _as_error(status: int, answer: Mapping[str, Any]) -> FastpptpError:

@@ -176,7 +176,8 @@ def _count(text: str) -> int:
     return number
 
 
-def _flag(text: str) -> bool:
+def read_flag(text: str) -> bool:
+    """0 or 1."""
     if text not in ("0", "1"):
         raise ValueError
     return text == "1"
@@ -187,7 +188,7 @@ _EVENT_WORDS: Mapping[str, Word] = {
     "severity": Word(_numbers, "1 to 13, as 1-5 or 1,3"),
     "client": Word(IPv4Address, f"an IPv4 address, {EVERY_CLIENT} = all"),
     "group": Word(str, "a group"),
-    "newest": Word(_flag, "0 or 1"),
+    "newest": Word(read_flag, "0 or 1"),
     "per_page": Word(_count, f"1 to {LARGEST_PAGE}"),
     "page": Word(_count, f"1 to {LARGEST_PAGE}"),
 }

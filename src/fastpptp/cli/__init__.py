@@ -22,6 +22,7 @@ from fastpptp.cli.serve import init, serve
 from fastpptp.cli.sessions import events, logout, reload, session, sessions
 from fastpptp.cli.statistics import statistics
 from fastpptp.cli.top import top
+from fastpptp.cli.trace import trace
 from fastpptp.cli.users import user
 
 
@@ -43,7 +44,8 @@ def version(env: Environment) -> None:
 
 for command in (
     init, serve, *SECTIONS, event_class, pool, hours, filter_, base_group, group, user, config,
-    sessions, session, logout, ping_client, top, events, statistics, reload, dial, doctor, version,
+    sessions, session, logout, ping_client, top, trace, events, statistics, reload, dial, doctor,
+    version,
 ):  # fmt: skip
     cli.add_command(command)
 

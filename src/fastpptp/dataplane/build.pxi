@@ -44,6 +44,8 @@ cdef worker *worker_new(uint32_t frames) noexcept nogil:
     w.punts.size = PUNT_RING
     w.logs.memory = <uint8_t *> memory_take(LOG_RING)
     w.logs.size = LOG_RING
+    w.traces.memory = <uint8_t *> memory_take(TRACE_RING)
+    w.traces.size = TRACE_RING
     w.events = <event_list *> memory_take(sizeof(event_list))
     w.routes.slots = <route *> memory_take(ROUTE_SLOTS * sizeof(route))
     w.inner.spill = <uint8_t *> memory_take(FRAME_SIZE + SPILL)
@@ -52,9 +54,10 @@ cdef worker *worker_new(uint32_t frames) noexcept nogil:
     if not worker_whole(w):
         worker_free(w)
         return NULL
-    # Keys pass through these: no core file shall hold them.
+    # Keys and what users say pass through these: no core file shall hold them.
     madvise(w, sizeof(worker), MADV_DONTDUMP)
     madvise(w.commands.memory, COMMAND_RING, MADV_DONTDUMP)
+    madvise(w.traces.memory, TRACE_RING, MADV_DONTDUMP)
     madvise(w.frames, frames_size(frames), MADV_DONTDUMP)
     for k in range(1, frames):
         w.free[k - 1] = frames - k
@@ -66,6 +69,7 @@ cdef bint worker_whole(worker *w) noexcept nogil:
     return (
         w.frames != NULL and w.notes != NULL and w.free != NULL and w.lent != NULL
         and w.commands.memory != NULL and w.punts.memory != NULL and w.logs.memory != NULL
+        and w.traces.memory != NULL
         and w.events != NULL and w.routes.slots != NULL and w.inner.spill != NULL and w.inner.gro != NULL
         and w.engine != NULL
     )
@@ -87,6 +91,7 @@ cdef void worker_free(worker *w) noexcept nogil:
     memory_give(w.commands.memory, COMMAND_RING)
     memory_give(w.punts.memory, PUNT_RING)
     memory_give(w.logs.memory, LOG_RING)
+    memory_give(w.traces.memory, TRACE_RING)
     memory_give(w.events, sizeof(event_list))
     memory_give(w.routes.slots, ROUTE_SLOTS * sizeof(route))
     memory_give(w.inner.spill, FRAME_SIZE + SPILL)

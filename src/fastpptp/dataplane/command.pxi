@@ -19,6 +19,7 @@ cdef enum:
     COMMAND_PORT_OPEN
     COMMAND_PORT_CLOSE
     COMMAND_FILTERS
+    COMMAND_TRACE
 
 cdef enum:
     DIRECTION_RECEIVE = 0
@@ -46,8 +47,7 @@ cdef struct policy_body:
     uint16_t mru
     uint16_t mss
     uint16_t filter
-    uint8_t address_compression
-    uint8_t protocol_compression
+    uint8_t compression
     uint8_t encryption_required
     uint8_t check_source
     uint8_t client_to_client
@@ -132,6 +132,8 @@ cdef void run_call_command(worker *w, call_state *call, record *place, void *bod
         send_control(w, call, <uint8_t *> body, place.size - <uint32_t> sizeof(record))
     elif place.kind == COMMAND_GIVE:
         give_call(w, call, place.argument)
+    elif place.kind == COMMAND_TRACE:
+        trace_order_take(w, call, place.argument, <trace_order *> body)
     elif place.kind == COMMAND_ADJACENCY:
         set_adjacency(call, <adjacency_body *> body)
     elif place.kind == COMMAND_CONTROL_DONE:
@@ -164,13 +166,14 @@ cdef void open_call(worker *w, uint32_t handle, open_body *body) noexcept nogil:
     call.check_source = 1
     call.flush_changes_key = 1
     call.heard = w.now
-    call.punts.refilled = w.now
+    call.punts.refilled = <uint32_t> w.now
     call.punts.tokens = PUNT_BURST
 
 
 cdef void close_call(worker *w, call_state *call) noexcept nogil:
     """Forget the call and its keys; the row stays as it is."""
     cdef uint32_t call_id = call.handle & 0xFFFF
+    trace_close(w, call)
     clear_keys(w, call)
     frames_give(w, call.held)
     frames_give(w, call.parked)
@@ -185,8 +188,7 @@ cdef void set_policy(worker *w, call_state *call, policy_body *body) noexcept no
     call.mru = body.mru
     call.mss = body.mss
     call.filter = body.filter
-    call.address_compression = body.address_compression
-    call.protocol_compression = body.protocol_compression
+    call.compression = body.compression
     call.encryption_required = body.encryption_required
     call.check_source = body.check_source
     call.client_to_client = body.client_to_client

@@ -22,7 +22,7 @@ cdef void _identifier(uint8_t *target, bytes value) noexcept:
         memcpy(target, <const uint8_t *> value, 8)
 
 
-cdef class Dataplane(Filters):
+cdef class Dataplane(Traces):
     """Every packet of up to 65,535 calls: enhanced GRE on one side, IP packets on the other.
 
     `outer_fds`: one raw IPPROTO_GRE socket for each worker (or a connected datagram socket that
@@ -41,14 +41,6 @@ cdef class Dataplane(Filters):
     """
 
     # Commands.
-
-    cdef int _send(self, object handle, uint32_t kind, uint32_t argument=0,
-                   const void *body=NULL, uint32_t size=0) except -1:
-        """Queue a command for the worker that owns this call; a dead handle is ignored."""
-        self._ready()
-        if self._handles.get(handle & 0xFFFF) != handle:
-            return 0
-        return self._push(self._workers[self.worker_of(handle)], kind, handle, argument, body, size)
 
     def open_call(self, handle, spec):
         """Begin a call. Its Call-ID must be free, its generation another than last time."""
@@ -92,6 +84,7 @@ cdef class Dataplane(Filters):
             return
         self._change_routes(handle, [])
         self._send(handle, COMMAND_CLOSE)
+        self._running.discard(handle)
         self._slot_of.pop(handle, None)
         del self._handles[handle & 0xFFFF]
         self._steer_call(handle & 0xFFFF, 0)
@@ -109,11 +102,6 @@ cdef class Dataplane(Filters):
         self._send(handle, COMMAND_GIVE, worker)
         self._moved[handle & 0xFFFF] = worker
         self._send(handle, COMMAND_TAKE)
-
-    def worker_of(self, handle):
-        """The index of the worker that has this call, or will when its commands are carried out."""
-        call_id = handle & 0xFFFF
-        return self._moved.get(call_id, call_id % max(1, self._count))
 
     @property
     def movable(self):
@@ -134,8 +122,9 @@ cdef class Dataplane(Filters):
         memset(&body, 0, sizeof(body))
         body.mru = policy.mru
         body.mss = policy.mss
-        body.address_compression = policy.address_compression
-        body.protocol_compression = policy.protocol_compression
+        body.compression = (
+            policy.address_compression * COMPRESS_ADDRESS | policy.protocol_compression * COMPRESS_PROTOCOL
+        )
         body.encryption_required = policy.encryption_required
         body.check_source = policy.check_source
         body.client_to_client = policy.client_to_client

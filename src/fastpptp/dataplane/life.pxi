@@ -299,3 +299,16 @@ cdef class Shards:
             memcpy(record_body(place), body, size)
         ring_publish(&w.commands, end)
         return self._wake(w)
+
+    cdef int _send(self, object handle, uint32_t kind, uint32_t argument=0,
+                   const void *body=NULL, uint32_t size=0) except -1:
+        """Queue a command for the worker that owns this call; a dead handle is ignored."""
+        self._ready()
+        if self._handles.get(handle & 0xFFFF) != handle:
+            return 0
+        return self._push(self._workers[self.worker_of(handle)], kind, handle, argument, body, size)
+
+    def worker_of(self, handle):
+        """The index of the worker that has this call, or will when its commands are carried out."""
+        call_id = handle & 0xFFFF
+        return self._moved.get(call_id, call_id % max(1, self._count))

@@ -21,21 +21,28 @@ cdef enum:
     VERSION_AND_LENGTH = 0x45
 
 
-cdef uint8_t *outer_header(worker *w, call_state *call, uint32_t k) noexcept nogil:
-    """Give message `k`, GRE so far, its IPv4 header and return that. DF stays clear."""
-    cdef uint8_t *ip = <uint8_t *> w.out_vectors[k].iov_base - IP_HEADER
-    cdef uint32_t length = <uint32_t> w.out_vectors[k].iov_len + IP_HEADER
+cdef void outer_ip(
+    uint8_t *ip, uint32_t length, uint32_t identification, uint32_t source, uint32_t target
+) noexcept nogil:
+    """The IPv4 header of a GRE packet of `length` octets in all. DF stays clear."""
     memset(ip, 0, IP_HEADER)
     ip[0] = VERSION_AND_LENGTH
     put16(ip + 2, length)
-    # Two workers may send to one peer: their identifications differ (RFC 6864 4.2).
-    w.identification += w.workers
-    put16(ip + 4, w.identification)
+    put16(ip + 4, identification)
     ip[8] = TTL
     ip[9] = PROTOCOL_GRE
-    memcpy(ip + 12, &call.local_address, 4)
-    memcpy(ip + 16, &call.peer_address, 4)
+    memcpy(ip + 12, &source, 4)
+    memcpy(ip + 16, &target, 4)
     ip_checksum(ip)
+
+
+cdef uint8_t *outer_header(worker *w, call_state *call, uint32_t k) noexcept nogil:
+    """Give message `k`, GRE so far, its IPv4 header and return that."""
+    cdef uint8_t *ip = <uint8_t *> w.out_vectors[k].iov_base - IP_HEADER
+    cdef uint32_t length = <uint32_t> w.out_vectors[k].iov_len + IP_HEADER
+    # Two workers may send to one peer: their identifications differ (RFC 6864 4.2).
+    w.identification += w.workers
+    outer_ip(ip, length, w.identification, call.local_address, call.peer_address)
     w.out_vectors[k].iov_base = ip
     w.out_vectors[k].iov_len = length
     return ip

@@ -144,6 +144,7 @@ cdef void outer_push(
     w.out_frames[k] = frame
     w.out_vectors[k].iov_base = gre
     w.out_vectors[k].iov_len = length
+    trace_staged(w, call, k)
     if not w.outer_named:
         return
     w.out_ways[k] = WAY_RAW

@@ -40,10 +40,10 @@ cdef inline uint8_t *ppp_build(call_state *call, uint8_t *p, uint32_t protocol) 
     """Write the framing of a data packet in front of `p`; returns its first octet."""
     p -= 1
     p[0] = <uint8_t> protocol
-    if not call.protocol_compression:
+    if not call.compression & COMPRESS_PROTOCOL:
         p -= 1
         p[0] = <uint8_t> (protocol >> 8)
-    if not call.address_compression:
+    if not call.compression & COMPRESS_ADDRESS:
         p -= 2
         p[0] = PPP_ADDRESS
         p[1] = PPP_CONTROL

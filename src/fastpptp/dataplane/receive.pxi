@@ -30,6 +30,7 @@ cdef void receive_gre(
     if call.passage != PASSAGE_NONE and not in_turn:
         keep_early(w, call, frame, ip, length)
     else:
+        trace_received(w, call, ip)
         receive_call(w, call, frame, &g)
 
 
@@ -176,7 +177,9 @@ cdef void receive_inner(worker *w, packet *p) noexcept nogil:
     elif not destination_allowed(w, call, ip):
         discard(w, call, INNER_PEER)
     elif six and router_solicited(call, ip, p.inner_length):
+        trace_inner(w, call, TRACE_INNER_IN, ip, p.inner_length)
         advertise(w, call)
     elif call.filter == NO_FILTER or filter_passes(w, call, ip, p.inner_length, INBOUND, 1, p.inner_length):
         clamp_mss(w, call, ip, p.inner_length)
+        trace_inner(w, call, TRACE_INNER_IN, ip, p.inner_length)
         inner_write(w, ip, p.inner_length)

@@ -136,8 +136,8 @@ cdef enum:
 
 
 cdef inline bint budget_take(budget *self, uint64_t now, uint32_t burst) noexcept nogil:
-    if now - self.refilled >= 1000:
-        self.refilled = now
+    if <uint32_t> now - self.refilled >= 1000:
+        self.refilled = <uint32_t> now
         self.tokens = burst
     if self.tokens == 0:
         return False

@@ -66,6 +66,12 @@ cdef union outer_name:
     sockaddr_ll link
 
 
+# A message of the batch that belongs to a traced call.
+cdef struct trace_mark:
+    uint32_t handle
+    uint32_t message
+
+
 cdef struct worker:
     uint32_t index
     uint32_t workers
@@ -130,6 +136,8 @@ cdef struct worker:
     mmsghdr out_messages[512]
     uint32_t out_count
     uint32_t out_sent
+    uint32_t trace_count
+    trace_mark trace_marks[512]  # OUT_BATCH
     uint32_t acks[1024]          # ACK_LIST: handles of calls with something to acknowledge
     uint32_t ack_count
     uint32_t backlog[65536]      # BACKLOG: handles of calls with packets behind a full socket
@@ -156,6 +164,7 @@ cdef struct worker:
     ring commands
     ring punts
     ring logs
+    ring traces
     event_list *events
     route_table routes
     inner_port inner

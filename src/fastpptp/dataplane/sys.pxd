@@ -15,7 +15,7 @@ cdef extern from "<time.h>" nogil:
     struct timespec:
         long tv_sec
         long tv_nsec
-    int CLOCK_MONOTONIC, CLOCK_THREAD_CPUTIME_ID
+    int CLOCK_MONOTONIC, CLOCK_REALTIME, CLOCK_THREAD_CPUTIME_ID
     int clock_gettime(int clock, timespec *now)
 
 

@@ -23,6 +23,10 @@ cdef enum:
     GATE_4 = 1
     GATE_6 = 2
 
+cdef enum:
+    COMPRESS_ADDRESS = 1         # FF 03 (RFC 1661 6.6)
+    COMPRESS_PROTOCOL = 2        # a protocol field of one octet (6.5)
+
 
 cdef struct arena_header:
     uint32_t magic
@@ -33,7 +37,7 @@ cdef struct arena_header:
 
 # So many at once, and as many again each second.
 cdef struct budget:
-    uint64_t refilled            # ms
+    uint32_t refilled            # ms, modulo 2**32
     uint32_t tokens
 
 
@@ -78,8 +82,8 @@ cdef struct call_state:
     uint16_t mru
     uint16_t mss
     uint8_t gates
-    uint8_t address_compression
-    uint8_t protocol_compression
+    uint8_t compression          # COMPRESS_*: what the framing of data leaves out
+    uint8_t traced               # TRACE_*, 0 = nobody looks
     uint8_t encryption_required
     uint8_t limit_window
     uint8_t rx_started
@@ -166,7 +170,14 @@ cdef struct call_state:
     uint32_t early_last
     uint8_t moved_from
     uint8_t backlogged           # waits in worker.backlog
-    uint8_t reserved[22]         # to a whole cache line
+    # What is traced (trace.pxi).
+    uint16_t trace_snap          # octets kept of a packet
+    uint16_t trace_rate          # packets a second at most, 0 = all
+    uint32_t trace_suppressed
+    uint32_t trace_lost_outer
+    uint32_t trace_lost_inner
+    budget trace_budget
+    uint8_t reserved[4]          # to a whole cache line
 
 
 cdef enum:

@@ -126,6 +126,7 @@ cdef void stage_data(
     row.tx_packets += 1
     row.tx_octets += length
     row.last_data = w.now
+    trace_inner(w, call, TRACE_INNER_OUT, ip, length)
     if call.send_key.armed:
         p -= 2
         put16(p, protocol)
@@ -167,6 +168,8 @@ cdef inline bint out_has_data_room(worker *w) noexcept nogil:
 cdef void flush_out(worker *w) noexcept nogil:
     """Encrypt what is staged and send what the outer port takes."""
     run_jobs(w)
+    if w.trace_count:
+        trace_sent(w)
     outer_flush(w)
 
 

@@ -131,6 +131,11 @@ class SessionManager:
         found = self._sessions.get(session_id)
         return found.view() if found else None
 
+    def session_of(self, handle: int) -> SessionView | None:
+        """The session of a call that is open."""
+        found = self._handles.get(handle)
+        return found.view() if found else None
+
     def session_ids(self) -> list[int]:
         """Oldest first: of use to whoever comes back for the sessions bit by bit."""
         return list(self._sessions)

@@ -67,6 +67,14 @@ class ControlProtocol(asyncio.BufferedProtocol):
         if self._number:
             self._owner.connection_lost(self._number)
 
+    def ends(self) -> tuple[tuple[IPv4Address, int], tuple[IPv4Address, int]] | None:
+        """Address and port of both ends, ours first; None before it is made."""
+        if self._transport is None:
+            return None
+        ours = self._transport.get_extra_info("sockname")
+        theirs = self._transport.get_extra_info("peername")
+        return (IPv4Address(ours[0]), ours[1]), (IPv4Address(theirs[0]), theirs[1])
+
     def send(self, data: bytes) -> None:
         """Queue octets; a peer that leaves too many unread is cut off."""
         transport = self._transport

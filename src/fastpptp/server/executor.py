@@ -84,6 +84,15 @@ class Answers(Protocol):
 Complete = Callable[[int, object, float], Iterable[Effect]]
 
 
+class Watcher(Protocol):
+    """Who looks on: it hears of every effect that was carried out while it is `active`."""
+
+    @property
+    def active(self) -> bool: ...
+
+    def watch(self, effect: Effect) -> None: ...
+
+
 class Executor:
     """Runs effects in their order; answers to requests are handed back when these are done.
 
@@ -122,11 +131,13 @@ class Executor:
         connections: Mapping[int, ControlTransport],
         answers: Answers,
         complete: Complete,
+        watcher: Watcher | None = None,
     ) -> None:
         self._dataplane = dataplane
         self._connections = connections
         self._answers = answers
         self._complete = complete
+        self._watcher = watcher
         self._carriers: dict[type, Callable[[Any, float], tuple[int, Any] | None]] = {
             kind: getattr(self, name) for kind, name in self._CARRIERS.items()
         }  # bound once: this runs for every control frame
@@ -141,6 +152,8 @@ class Executor:
                 if answer is not None:
                     token, result = answer
                     waiting.extend(self._complete(token, result, now))
+                if self._watcher is not None and self._watcher.active:
+                    self._watcher.watch(effect)
             except Exception as error:  # ours, the dataplane's or the kernel's: told, not fatal
                 self._answers.record(occur("SYSTEM", 123, problem=f"{effect!r}: {error!r}"))
 

@@ -29,8 +29,10 @@ from fastpptp.server.eventsink import EventSink, MemoryRecorder, Recorder
 from fastpptp.server.executor import Executor
 from fastpptp.server.net import BACKLOG
 from fastpptp.server.reach import Reach
+from fastpptp.server.tracer import Tracer
 from fastpptp.session import Cause, SessionView
 from fastpptp.settings.resolve import PolicySnapshot
+from fastpptp.trace.control import Endpoint
 
 # How long a clean stop waits for peers to answer. Seconds.
 STOP_WAIT = 3.0
@@ -101,8 +103,9 @@ class Headend:
             policy, self.events, reach, self._password_changed,
             complete=self._answered, lost=self._address_lost, dhcp_port=dhcp_port,
         )  # fmt: skip
+        self.tracer = Tracer(dataplane, self.manager, self._ends, self.events.record)
         self._executor = Executor(
-            dataplane, self._connections, self._answers, self.manager.complete
+            dataplane, self._connections, self._answers, self.manager.complete, self.tracer
         )
 
     @property
@@ -148,6 +151,7 @@ class Headend:
         self._do(self.manager.shutdown(loop.time()))
         with suppress(TimeoutError):
             await asyncio.wait_for(self._idle.wait(), self._stop_wait)
+        self.tracer.stop()
         self._answers.stop()
         loop.remove_reader(self._dataplane.fileno())
         if self._timer is not None:
@@ -277,7 +281,14 @@ class Headend:
     def data_received(self, connection: int, data: bytes) -> None:
         """Frames go first: a handshake that has begun must not wait for calls that are refused."""
         self._read_punts()
+        if self.tracer.active:
+            self.tracer.control_received(connection, data)
         self._do(self.manager.data_received(connection, data, self._now()))
+
+    def _ends(self, connection: int) -> tuple[Endpoint, Endpoint] | None:
+        """Both ends of a control connection that is there."""
+        protocol = self._connections.get(connection)
+        return None if protocol is None else protocol.ends()
 
     def connection_lost(self, connection: int) -> None:
         self._connections.pop(connection, None)

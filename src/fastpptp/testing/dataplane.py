@@ -10,7 +10,15 @@ from typing import Any
 import numpy as np
 
 from fastpptp.errors import LocalProtocolError
-from fastpptp.ports import CallEvent, CallPolicy, CallSpec, FilterLog, PacketFilter
+from fastpptp.ports import (
+    CallEvent,
+    CallPolicy,
+    CallSpec,
+    FilterLog,
+    PacketFilter,
+    Trace,
+    TraceRecord,
+)
 from fastpptp.ppp.events import Direction
 
 # The columns of the real one's stats.
@@ -86,6 +94,8 @@ class FakeDataplane:
         self._events: dict[int, CallEvent] = {}
         self.filters: dict[str, PacketFilter] = {}
         self.filter_log: list[FilterLog] = []
+        self.traced: dict[int, tuple[Trace, int, int]] = {}
+        self.traces: list[TraceRecord] = []
         self._stats = np.zeros(65536, STATS)
 
     def fileno(self) -> int:
@@ -117,6 +127,7 @@ class FakeDataplane:
     def close_call(self, handle: int) -> None:
         self.commands.append(("close_call", handle))
         self.closing[handle] = self._call(handle)
+        self._end_trace(handle)
         del self.calls[handle]
         self._events.pop(handle, None)
         self._punts = deque(punt for punt in self._punts if punt[0] != handle)
@@ -204,6 +215,22 @@ class FakeDataplane:
         taken, self.filter_log = self.filter_log[:limit], self.filter_log[limit:]
         return taken
 
+    def trace(self, handle: int, kinds: int, snap: int = 2048, rate: int = 0) -> None:
+        self.commands.append(("trace", handle, kinds, snap, rate))
+        self._demand(0 <= kinds < Trace.ENDED, f"{kinds} is not what can be traced")
+        self._demand(64 <= snap <= 2048 and 0 <= rate <= 65535, "snap or rate is out of range")
+        if handle not in self.calls:
+            return
+        if kinds:
+            self.traced[handle] = Trace(kinds), snap, rate
+        else:
+            self._end_trace(handle)
+
+    def read_trace(self, limit: int = 256) -> Sequence[TraceRecord]:
+        """What a test put into `traces`, and the ends of traces."""
+        taken, self.traces = self.traces[:limit], self.traces[limit:]
+        return taken
+
     def filter_counts(self, name: str) -> Sequence[tuple[int, int]]:
         """Zeros: no packet is held against a rule here."""
         return [(0, 0)] * (len(self.filters[name].rules) + 2)
@@ -239,6 +266,10 @@ class FakeDataplane:
         row = self._stats[handle & 0xFFFF]
         row["rx_octets"] += rx_octets
         row["tx_octets"] += tx_octets
+
+    def _end_trace(self, handle: int) -> None:
+        if self.traced.pop(handle, None):
+            self.traces.append(TraceRecord(handle, Trace.ENDED, 0, 0, 0, 0, 0, b""))
 
     def _replay(self, call: FakeCall) -> None:
         passed = [frame for frame in call.parked if self._may_pass(call, frame)]

@@ -40,6 +40,18 @@ CONFIG: Kinds = {
         "Administrator {who}: {what}",
         "An administrator did something that is no edit, such as a logout.",
     ),
+    110: EventType(
+        WARNING,
+        "User [{user}] session {session} is traced by {who}: {what}\nThe file may hold passwords.",
+        "Somebody takes a copy of all that this session sends and receives (fastpptp trace).",
+        "If it should not be, log the session out, and change the password where PAP was used.",
+    ),
+    111: EventType(
+        INFORMATION_HIGH,
+        "Trace of {whom} by {who} has ended: {reason}\n"
+        "{outer} outer and {inner} inner packets, {lost} lost",
+        "A trace has come to its end; what was lost came faster than it was read.",
+    ),
 }
 
 SYSTEM: Kinds = {
