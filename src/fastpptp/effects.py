@@ -105,7 +105,10 @@ class ControlDone:
 
 @dataclass(frozen=True, slots=True)
 class Authenticate:
-    """Hold a credential against the users. Answer: AuthResult, its identity an aaa.Identity."""
+    """Hold a credential against the users. Answer: AuthResult, its identity an aaa.Identity.
+
+    `wanted` are the severities of AUTHDBG that somebody wants to hear.
+    """
 
     token: int
     session: int
@@ -113,6 +116,7 @@ class Authenticate:
     method: AuthMethod
     name: str
     credential: Credential
+    wanted: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,13 @@ anything that tells about the user, the login claim last.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from itertools import count
 
 from fastpptp.aaa import names
 from fastpptp.aaa.claims import LoginClaims
+from fastpptp.aaa.explain import explained
 from fastpptp.aaa.policy import AuthRequest, Decision, Identity, Policy
 from fastpptp.aaa.throttle import Throttle
 from fastpptp.aaa.verify import Verified, is_change, verify
@@ -68,8 +70,13 @@ class LocalAuthenticator:
         """Accept with an Identity that holds a claim, or Reject with its cause. Never raises
         for what a peer sent.
         """
-        handle = next(self._handles)
         user = names.find(self._policy, request.name)
+        told = tuple(explained(request, user, self._policy, self._throttle, self.claims))
+        decision = self._decide(request, user)
+        return replace(decision, events=told + decision.events) if told else decision
+
+    def _decide(self, request: AuthRequest, user: UserRecord | None) -> Decision:
+        handle = next(self._handles)
         effective = user.effective if user is not None else self._policy.base
         if request.method not in effective.authentication_protocols:
             cause = Cause.METHOD_NOT_ALLOWED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from ipaddress import IPv4Address
@@ -25,10 +26,19 @@ class Policy(Protocol):
         """The user of this name (case-sensitive), or None."""
         ...
 
+    def origins(self, name: str | None) -> Iterator[tuple[str, str, str]]:
+        """Label, value and the level that sets it of each attribute of a user, or of the base
+        group for None.
+        """
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class AuthRequest:
-    """A credential from a peer. `now` is monotonic, `wall` the local time of this machine."""
+    """A credential from a peer. `now` is monotonic, `wall` the local time of this machine.
+
+    `wanted` are the severities of AUTHDBG that somebody wants to hear.
+    """
 
     method: AuthMethod
     name: str
@@ -36,6 +46,7 @@ class AuthRequest:
     peer: IPv4Address
     now: float
     wall: datetime
+    wanted: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

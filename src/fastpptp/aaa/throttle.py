@@ -40,6 +40,13 @@ class _Counter:
         record = self._records.get(subject)
         return record.until if record is not None else now
 
+    def describe(self, subject: Hashable, now: float) -> str:
+        record = self._records.get(subject)
+        if record is None or now - record.last > MEMORY:
+            return "none"
+        left = record.until - now
+        return f"{record.failures}" + (f", held off for {left:.0f} s" if left > 0 else "")
+
     def failed(self, subject: Hashable, now: float) -> _Record:
         record = self._records.pop(subject, None)
         if record is None or now - record.last > MEMORY:
@@ -84,6 +91,17 @@ class Throttle:
             self._pairs.held_until((source, user), now),
             self._sources.held_until(source, now),
             self._users.held_until(user, now),
+        )
+
+    def describe(self, source: IPv4Address, user: str, now: float) -> str:
+        """The failures that are remembered, and the hold-offs, in words."""
+        return "; ".join(
+            f"{whose}: {counter.describe(subject, now)}"
+            for whose, counter, subject in (
+                ("of this user from this address", self._pairs, (source, user)),
+                ("from this address", self._sources, source),
+                ("of this user", self._users, user),
+            )
         )
 
     def failed(self, source: IPv4Address, user: str, now: float) -> HoldOff | None:

@@ -10,6 +10,7 @@ from ipaddress import IPv4Address
 from types import MappingProxyType
 from typing import ClassVar
 
+from fastpptp.aaa import names
 from fastpptp.addresses.grant import AddressGrant
 from fastpptp.effects import (
     CloseControl,
@@ -25,6 +26,8 @@ from fastpptp.events.causes import Of
 from fastpptp.manager.accounting import CallCounters, Departure, Statistics
 from fastpptp.manager.admission import Admission, Limits
 from fastpptp.manager.call_ids import CallIds
+from fastpptp.manager.debugging import Debugging
+from fastpptp.manager.decoding import control_stepped, message_decoded
 from fastpptp.manager.filterlog import filter_fields
 from fastpptp.manager.headend import TOKEN_BITS, HeadendSession
 from fastpptp.manager.translate import call_spec, control_config, first_policy, link_config
@@ -44,11 +47,13 @@ from fastpptp.pptp.events import (
     CallConnected,
     CallEnded,
     CallRequested,
+    CallStep,
     CallTurnedDown,
     ControlEnd,
     ControlEnded,
     ControlEstablished,
     ControlEvent,
+    ControlStep,
     MessageTrace,
     WanError,
 )
@@ -100,6 +105,7 @@ class SessionManager:
     ) -> None:
         self._rng = rng
         self._host_name = host_name
+        self.debugging = Debugging(policy.events, self._account_of)
         self._follow(policy)
         self._ids = CallIds(rng)
         self._timers: TimerQueue[tuple[Timer, int]] = TimerQueue()
@@ -203,7 +209,8 @@ class SessionManager:
             peer_address=peer,
             counts=self._messages,
         )
-        tunnel = Tunnel(connection, control, local, peer)
+        tunnel = Tunnel(connection, control, local, peer, self.debugging.ears(peer, ""))
+        tunnel.listen(self.debugging)
         tunnel.refusal = self._admission.tunnel(self._policy, peer)
         self._tunnels[connection] = tunnel
         self._admission.half_open.add(peer)
@@ -318,10 +325,10 @@ class SessionManager:
         if not policy.pptp.enabled:
             return effects + self._close_all(Cause.PPTP_DISABLED, now)
         for tunnel in self._tunnels.values():
-            tunnel.control.trace = self._control_config.trace
+            tunnel.listen(self.debugging)
             self._mind_idle(tunnel)
             for session in tunnel.sessions.values():
-                session.link.trace = self._link_config.trace
+                session.listen()
                 # A user that is gone keeps what it had.
                 effects += session.follow(_holds_for(session.account, policy) or session.effective)
         return effects
@@ -334,9 +341,14 @@ class SessionManager:
     def _follow(self, policy: PolicySnapshot) -> None:
         """Sessions share what is the same for all that begin under one policy."""
         self._policy = policy
+        self.debugging.follow(policy.events)
         self._control_config = control_config(policy, self._host_name)
         self._link_config = link_config(policy, self._host_name)
         self._first_policy = first_policy(policy)
+
+    def _account_of(self, name: str) -> str | None:
+        user = names.find(self._policy, name)
+        return None if user is None else user.name
 
     def _close_all(self, cause: Cause, now: float) -> list[Effect]:
         """Everything at once: LCP Terminate-Request, Call-Disconnect-Notify, Stop-CC-Request."""
@@ -460,6 +472,7 @@ class SessionManager:
             client_type=tunnel.info.vendor_name if tunnel.info else "",
             workers=self._workers,
             failures=self._statistics.logins_failed,
+            debugging=self.debugging,
         )
         tunnel.sessions[handle & 0xFFFF] = session
         self._sessions[session.id] = self._handles[handle] = session
@@ -507,14 +520,24 @@ class SessionManager:
     def _message_trace(
         self, tunnel: Tunnel, event: MessageTrace, later: Sequence[ControlEvent], now: float
     ) -> list[Effect]:
-        text = f"[{tunnel.peer}] {'sent' if event.sent else 'rcvd'} {event.text}"
-        return [Emit(occur("PPTPDECODE", 100, peer=tunnel.peer, text=text))]
+        return [*message_decoded(tunnel.told("sent " if event.sent else "rcvd "), event)]
+
+    def _control_stepped(
+        self,
+        tunnel: Tunnel,
+        event: ControlStep | CallStep,
+        later: Sequence[ControlEvent],
+        now: float,
+    ) -> list[Effect]:
+        return [*control_stepped(tunnel.told(), event, now)]
 
     # Sessions.
 
     def _settle(self, session: HeadendSession, effects: list[Effect], now: float) -> list[Effect]:
         """After anything was done to a session: its end, its timers, the count of handshakes."""
         self._keep_void(session, now)
+        if self.debugging:
+            self._tunnels[session.connection].listen(self.debugging)
         if session.ended:
             return effects + self._hang_up(session, now)
         if session.state is SessionState.UP:
@@ -671,6 +694,8 @@ class SessionManager:
             CallEnded: "_call_ended",
             WanError: "_wan_error",
             MessageTrace: "_message_trace",
+            ControlStep: "_control_stepped",
+            CallStep: "_control_stepped",
         }
     )
     _CALL_EVENTS: ClassVar[Mapping[CallEvent, str]] = MappingProxyType(

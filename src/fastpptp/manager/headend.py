@@ -24,7 +24,10 @@ from fastpptp.effects import (
 from fastpptp.errors import LocalProtocolError
 from fastpptp.events.catalogue import Occurrence, occur
 from fastpptp.events.causes import Of
+from fastpptp.events.routing import EventPolicy
 from fastpptp.manager.accounting import Departure
+from fastpptp.manager.debugging import Debugging, Ears
+from fastpptp.manager.decoding import Told, frame_decoded, link_stepped
 from fastpptp.manager.translate import address_answer, destinations, mppe_policy, user_policy
 from fastpptp.manager.workers import Workers
 from fastpptp.ports import CallPolicy
@@ -34,6 +37,7 @@ from fastpptp.ppp.events import (
     AddressRequest,
     Authenticated,
     AuthRequest,
+    AutomatonStep,
     EncryptionUp,
     FrameTrace,
     IpUp,
@@ -42,6 +46,8 @@ from fastpptp.ppp.events import (
     LinkEnd,
     LinkEnded,
     PeerIdentified,
+    PhaseChange,
+    RequestJudged,
     TokenVoid,
 )
 from fastpptp.pptp import Call
@@ -98,6 +104,8 @@ class HeadendSession(Session):
         "account",
         "client_type",
         "connection",
+        "debugging",
+        "ears",
         "effective",
         "grant",
         "gre_seen",
@@ -119,6 +127,9 @@ class HeadendSession(Session):
             TokenVoid: "_token_void",
             PeerIdentified: "_peer_identified",
             FrameTrace: "_frame_trace",
+            PhaseChange: "_link_stepped",
+            AutomatonStep: "_link_stepped",
+            RequestJudged: "_link_stepped",
         }
     )
 
@@ -141,6 +152,7 @@ class HeadendSession(Session):
         client_type: str = "",
         workers: Workers | None = None,
         failures: Counter[str] | None = None,
+        debugging: Debugging | None = None,
     ) -> None:
         super().__init__(session_id, handle, call, link_config, policy, rng=rng, now=now)
         self.connection = connection
@@ -167,6 +179,9 @@ class HeadendSession(Session):
         # Whether no method of address assignment had an address.
         self._no_address = False
         self._failures = Counter() if failures is None else failures
+        nobody = Debugging(EventPolicy(), lambda name: None)
+        self.debugging = nobody if debugging is None else debugging
+        self.ears = self.listen()
         self._pending: dict[int, str] = {}
         self._void: list[int] = []
 
@@ -174,6 +189,13 @@ class HeadendSession(Session):
     def pending(self) -> frozenset[int]:
         """The manager's tokens that are not answered yet."""
         return frozenset(self._pending)
+
+    def listen(self) -> Ears:
+        """Make those debug and decode events that somebody wants to hear now, and no others."""
+        self.ears = heard = self.debugging.ears(self.peer, self.user)
+        self.link.trace = heard.hears("PPPDECODE", "AUTHDECODE")
+        self.link.debug = heard.hears("PPPDBG")
+        return heard
 
     def take_void(self) -> list[int]:
         """The tokens that were given up since the last call: their answers must be released."""
@@ -395,7 +417,12 @@ class HeadendSession(Session):
     def _auth_request(self, event: AuthRequest) -> list[Effect]:
         token = self._open_token(event.token, "auth")
         self.user = event.name
-        return [Authenticate(token, self.id, self.peer, event.method, event.name, event.credential)]
+        wanted = self.listen().wanted["AUTHDBG"]
+        return [
+            Authenticate(
+                token, self.id, self.peer, event.method, event.name, event.credential, wanted
+            )
+        ]
 
     def _address_request(self, event: AddressRequest) -> list[Effect]:
         token = self._open_token(event.token, "address")
@@ -460,9 +487,14 @@ class HeadendSession(Session):
         return [self.tell("PPP", 114, text=event.text)]
 
     def _frame_trace(self, event: FrameTrace) -> list[Effect]:
-        direction = "sent" if event.sent else "rcvd"
-        text = f"[{self.user}@{self.peer} call {self.handle & 0xFFFF:#x}] {direction} {event.text}"
-        return [Emit(occur("PPPDECODE", 100, peer=self.peer, text=text))]
+        return [*frame_decoded(self._about("sent " if event.sent else "rcvd "), event)]
+
+    def _link_stepped(self, event: PhaseChange | AutomatonStep | RequestJudged) -> list[Effect]:
+        return [*link_stepped(self._about(), event)]
+
+    def _about(self, direction: str = "") -> Told:
+        where = f"[{self.user}@{self.peer} call {self.handle & 0xFFFF:#x}] {direction}"
+        return Told(self.ears, self.peer, self.user, where)
 
     def _cause_of(self, event: LinkEnded) -> Cause:
         if event.end is LinkEnd.AUTHENTICATION_FAILED and self.login_failure is not None:

@@ -7,7 +7,6 @@ from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 from fastpptp.addresses.grant import AddressGrant
-from fastpptp.events.catalogue import DECODE_HEADER
 from fastpptp.ports import CallPolicy, CallSpec
 from fastpptp.ppp.auth.types import AuthMethod
 from fastpptp.ppp.config import AddressAnswer, LinkConfig, LinkRole, MppePolicy
@@ -23,16 +22,10 @@ MINUTE_MS = 60_000
 LISTEN = 0.25
 
 
-def decoded(policy: PolicySnapshot, cls: str) -> bool:
-    """Whether any destination takes this class of decoded messages: else none is put in words."""
-    return bool(policy.events.destinations(cls, DECODE_HEADER))
-
-
 def control_config(policy: PolicySnapshot, host_name: str) -> ControlConfig:
     return ControlConfig(
         host_name=host_name,
         maximum_channels=policy.pptp.max_sessions_per_tunnel,
-        trace=decoded(policy, "PPTPDECODE"),
     )
 
 
@@ -48,7 +41,6 @@ def link_config(policy: PolicySnapshot, host_name: str) -> LinkConfig:
         ipv6=system.ipv6_prefix is not None,
         offload=True,
         listen=LISTEN,
-        trace=decoded(policy, "PPPDECODE"),
     )
 
 

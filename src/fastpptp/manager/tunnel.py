@@ -9,6 +9,8 @@ from types import MappingProxyType
 
 from fastpptp.events.catalogue import Occurrence, occur
 from fastpptp.manager.admission import PPTP_NOT_ENABLED
+from fastpptp.manager.debugging import Debugging, Ears
+from fastpptp.manager.decoding import Told
 from fastpptp.manager.headend import HeadendSession
 from fastpptp.pptp import (
     ControlConfig,
@@ -58,6 +60,7 @@ class Tunnel:
     control: ControlConnection
     local: IPv4Address
     peer: IPv4Address
+    ears: Ears
     sessions: dict[int, HeadendSession] = field(default_factory=dict)
     info: PeerInfo | None = None
     refusal: Occurrence | None = None
@@ -66,6 +69,21 @@ class Tunnel:
     # Since when it has no session.
     idle_since: float = 0.0
     lost: int = 0
+
+    @property
+    def user(self) -> str:
+        """The user whose tunnel it is: it has sessions, and all are the same user's."""
+        names = {session.user for session in self.sessions.values()}
+        return names.pop() if len(names) == 1 else ""
+
+    def listen(self, debugging: Debugging) -> None:
+        """Make those debug and decode events that somebody wants to hear now, and no others."""
+        self.ears = heard = debugging.ears(self.peer, self.user)
+        self.control.trace = heard.hears("PPTPDECODE")
+        self.control.debug = heard.hears("PPTPDBG")
+
+    def told(self, direction: str = "") -> Told:
+        return Told(self.ears, self.peer, self.user, f"[{self.peer}] {direction}")
 
     @property
     def established(self) -> bool:

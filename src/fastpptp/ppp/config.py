@@ -58,6 +58,7 @@ class LinkConfig:
     that is not up `establish_timeout` after it was opened ends then.
     Our first Configure-Request waits up to `listen` for the peer to speak first: over GRE it can
     overtake the message that opens the peer's end of the call, and would be lost there.
+    `trace`: a FrameTrace for each frame; `debug`: an event for each step that is taken.
     """
 
     role: LinkRole = LinkRole.AUTHENTICATOR
@@ -78,6 +79,7 @@ class LinkConfig:
     establish_timeout: float = 60.0
     listen: float = 0.0
     trace: bool = False
+    debug: bool = False
     timing: Timing = Timing()
 
 

@@ -12,6 +12,8 @@ from ipaddress import IPv4Address
 from typing import TypeAlias
 
 from fastpptp.ppp.auth.types import AuthMethod, Credential
+from fastpptp.ppp.frames import Option
+from fastpptp.ppp.fsm_table import Action, Event, State
 
 
 class Direction(IntEnum):
@@ -177,10 +179,43 @@ class PeerIdentified:
 
 @dataclass(frozen=True, slots=True)
 class FrameTrace:
-    """A control frame in pppd's one-line form; only when the Link was asked to trace."""
+    """A control frame as it was sent or came in; only when the Link was asked to trace."""
 
     sent: bool
-    text: str
+    frame: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseChange:
+    """The Link went from one phase to another (RFC 1661 3.2); only when asked to debug."""
+
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class AutomatonStep:
+    """An event of a control protocol's automaton (RFC 1661 4.1), before its actions are carried
+    out; only when the Link was asked to debug.
+    """
+
+    protocol: int
+    event: Event
+    before: State
+    after: State
+    actions: tuple[Action, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RequestJudged:
+    """The verdict on a Configure-Request of the peer: the code of the answer, and the options that
+    it is about (none for an Ack); only when the Link was asked to debug.
+    """
+
+    protocol: int
+    identifier: int
+    verdict: int
+    options: tuple[Option, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,5 +250,8 @@ LinkEvent: TypeAlias = (
     | Ipv6Down
     | PeerIdentified
     | FrameTrace
+    | PhaseChange
+    | AutomatonStep
+    | RequestJudged
     | LinkEnded
 )

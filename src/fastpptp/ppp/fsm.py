@@ -37,7 +37,24 @@ class Owner(Protocol):
         """The largest information field that the peer takes."""
         ...
 
+    @property
+    def debug(self) -> bool:
+        """Whether layer_steps and layer_judges want to be called."""
+        ...
+
     def transmit(self, protocol: int, packet: Packet) -> None: ...
+
+    def layer_steps(
+        self, layer: ControlProtocol, event: Event, before: State, transition: Transition
+    ) -> None:
+        """What the automaton is about to do."""
+        ...
+
+    def layer_judges(
+        self, layer: ControlProtocol, packet: Packet, verdict: Verdict, answer: tuple[Option, ...]
+    ) -> None:
+        """What a Configure-Request is answered with."""
+        ...
 
     def layer_permits(self, layer: ControlProtocol) -> None:
         """Our Configure-Ack goes out next; `layer.opened` says whether that opens it."""
@@ -216,6 +233,8 @@ class ControlProtocol:
         options = decode_options(packet.data)
         may_nak = self._failures < self._timing.max_failure
         self._verdict, self._answer = self.options.judge(options, may_nak)
+        if self._owner.debug:
+            self._owner.layer_judges(self, packet, self._verdict, self._answer)
         if self.options.hopeless:
             self._owner.layer_diverged(self)
         elif self._verdict is Verdict.ACK:
@@ -280,6 +299,8 @@ class ControlProtocol:
         if transition is None:
             raise LocalProtocolError(f"{event.value} in state {self.state.name}")
         self._previous, self.state = self.state, transition.state
+        if self._owner.debug:
+            self._owner.layer_steps(self, event, self._previous, transition)
         for action in transition.actions:
             getattr(self, _METHODS[action])(now, transition)
         if self.state not in TIMED:

@@ -1,6 +1,6 @@
 """Control frames in pppd's one-line form: `LCP ConfReq id=0x1 <mru 1400> <auth chap MS-v2>`.
 
-Any octets can be described; a password never shows.
+Any octets can be described; a password never shows (hidden.py).
 """
 
 from __future__ import annotations
@@ -11,8 +11,19 @@ from types import MappingProxyType
 
 from fastpptp.errors import RemoteProtocolError
 from fastpptp.ppp.auth import method_of
+from fastpptp.ppp.auth.packets import PapCode, decode_authenticate_request
 from fastpptp.ppp.auth.types import AuthMethod
-from fastpptp.ppp.frames import Code, Option, Packet, Protocol, decode_options, decode_packet
+from fastpptp.ppp.events import AutomatonStep, PhaseChange, RequestJudged
+from fastpptp.ppp.frames import (
+    HEADER,
+    Code,
+    Option,
+    Packet,
+    Protocol,
+    decode_frame,
+    decode_options,
+    decode_packet,
+)
 
 _CODES: Mapping[int, str] = MappingProxyType(
     {
@@ -45,6 +56,15 @@ _CHAP_CODES: Mapping[int, str] = MappingProxyType(
         7: "ChangePassword3",
     }
 )
+_EAP_CODES: Mapping[int, str] = MappingProxyType(
+    {1: "Request", 2: "Response", 3: "Success", 4: "Failure"}
+)
+_EAP_TYPED = frozenset({1, 2})
+_EAP_TYPES: Mapping[int, str] = MappingProxyType(
+    {1: "Identity", 2: "Notification", 3: "Nak", 4: "MD5-Challenge", 26: "MS-CHAP-V2"}
+)
+_EAP_TEXT = frozenset({1, 2})
+_AUTHENTICATION = frozenset({Protocol.PAP, Protocol.CHAP, Protocol.EAP})
 _CHAP_NAMED = frozenset({1, 2})
 _CHAP_TEXT = frozenset({3, 4})
 
@@ -61,23 +81,81 @@ _METHODS: Mapping[AuthMethod, str] = MappingProxyType(
 
 def describe(protocol: int, information: bytes) -> str:
     """One line for the information field of a control frame, in brackets."""
-    name = Protocol(protocol).name if protocol in _NAMED else f"proto={protocol:#06x}"
+    name = _protocol_name(protocol)
     try:
         packet = decode_packet(information)
     except RemoteProtocolError as error:
-        return f"[{name} {information[:16].hex()} ({error})]"
+        shown = information[: HEADER if protocol in _AUTHENTICATION else 16]
+        return f"[{name} {shown.hex()} ({error})]"
     words = [name, *_packet_words(protocol, packet)]
     return f"[{' '.join(words)}]"
 
 
+def describe_frame(frame: bytes) -> str:
+    """As describe, for a frame from its protocol field on."""
+    try:
+        return describe(*decode_frame(frame))
+    except RemoteProtocolError as error:
+        return f"[{frame[:16].hex()} ({error})]"
+
+
+def describe_header(frame: bytes) -> str:
+    """Protocol, code, identifier and length alone: `[LCP ConfReq id=0x1 len=24]`."""
+    try:
+        protocol, information = decode_frame(frame)
+        packet = decode_packet(information)
+    except RemoteProtocolError as error:
+        return f"[{frame[:HEADER].hex()} ({error})]"
+    codes = _CODES_OF.get(protocol, {})
+    words = [_protocol_name(protocol), *_named(codes, packet), f"len={HEADER + len(packet.data)}"]
+    return f"[{' '.join(words)}]"
+
+
+def header_of(frame: bytes) -> bytes:
+    """The octets that describe_header tells of."""
+    try:
+        _, information = decode_frame(frame)
+    except RemoteProtocolError:
+        return frame[:HEADER]
+    return frame[: len(frame) - len(information) + HEADER]
+
+
+def describe_phase(change: PhaseChange) -> str:
+    return f"phase {change.before} -> {change.after}"
+
+
+def describe_step(step: AutomatonStep) -> str:
+    """`LCP REQ_SENT -> ACK_RCVD on RCA (irc)`, in the words of RFC 1661 4.1."""
+    actions = ", ".join(action.value for action in step.actions) or "nothing to do"
+    states = f"{step.before.name} -> {step.after.name}"
+    return f"{_protocol_name(step.protocol)} {states} on {step.event.value} ({actions})"
+
+
+def describe_judgement(judged: RequestJudged) -> str:
+    """`IPCP answers ConfReq id=0x3 with ConfNak <addr 172.16.1.10>`."""
+    options = _OPTIONS.get(judged.protocol, {})
+    shown = [f"<{_option_text(options, option)}>" for option in judged.options]
+    answer = " ".join([_CODES[judged.verdict], *shown])
+    return (
+        f"{_protocol_name(judged.protocol)} answers ConfReq id={judged.identifier:#x} with {answer}"
+    )
+
+
+def _protocol_name(protocol: int) -> str:
+    return Protocol(protocol).name if protocol in _NAMED else f"proto={protocol:#06x}"
+
+
 def _packet_words(protocol: int, packet: Packet) -> list[str]:
+    named = _named(_CODES_OF.get(protocol, {}), packet)
     if protocol == Protocol.PAP:
-        return _named(_PAP_CODES, packet) + _pap_words(packet)
+        return named + _pap_words(packet)
     if protocol == Protocol.CHAP:
-        return _named(_CHAP_CODES, packet) + _chap_words(packet)
+        return named + _chap_words(packet)
+    if protocol == Protocol.EAP:
+        return named + _eap_words(packet)
     if protocol in _OPTIONS:
-        return _named(_CODES, packet) + _control_words(protocol, packet)
-    return _named({}, packet) + _octets(packet.data)
+        return named + _control_words(protocol, packet)
+    return named + _octets(packet.data)
 
 
 def _named(codes: Mapping[int, str], packet: Packet) -> list[str]:
@@ -86,10 +164,15 @@ def _named(codes: Mapping[int, str], packet: Packet) -> list[str]:
 
 def _pap_words(packet: Packet) -> list[str]:
     """The Peer-ID or the Message; both start with their length."""
-    text = packet.data[1 : 1 + packet.data[0]] if packet.data else b""
-    if packet.code == 1:
-        return [f"user={_quoted(text)}", "password=<hidden>"]
-    return [_quoted(text)]
+    data = packet.data
+    text = data[1 : 1 + data[0]] if data else b""
+    if packet.code in (PapCode.AUTHENTICATE_ACK, PapCode.AUTHENTICATE_NAK):
+        return [_quoted(text)]
+    try:
+        decode_authenticate_request(data)
+    except RemoteProtocolError as error:
+        return [f"({error})"]
+    return [f"user={_quoted(text)}", "password=<hidden>"]
 
 
 def _chap_words(packet: Packet) -> list[str]:
@@ -102,6 +185,17 @@ def _chap_words(packet: Packet) -> list[str]:
     return [f"<{len(data)} octets>"]
 
 
+def _eap_words(packet: Packet) -> list[str]:
+    """RFC 3748 4 and 5; of what answers a method, only that it does."""
+    if packet.code not in _EAP_TYPED or not packet.data:
+        return []
+    kind, data = packet.data[0], packet.data[1:]
+    words = [_EAP_TYPES.get(kind, f"type={kind}")]
+    if kind in _EAP_TEXT:
+        return [*words, _quoted(data)]
+    return [*words, f"<{len(data)} octets>"]
+
+
 def _control_words(protocol: int, packet: Packet) -> list[str]:
     code, data = packet.code, packet.data
     if code <= Code.CONFIGURE_REJECT and code > 0:
@@ -109,7 +203,8 @@ def _control_words(protocol: int, packet: Packet) -> list[str]:
     if code in (Code.TERMINATE_REQUEST, Code.TERMINATE_ACK):
         return [_quoted(data)] if data else []
     if code == Code.PROTOCOL_REJECT and len(data) >= 2:
-        return [f"proto={data[:2].hex()}", *_octets(data[2:])]
+        inside = data[2:6] if int.from_bytes(data[:2], "big") in _AUTHENTICATION else data[2:]
+        return [f"proto={data[:2].hex()}", *_octets(inside)]
     if code in _WITH_MAGIC and len(data) >= 4:
         rest = [_quoted(data[4:])] if code == Code.IDENTIFICATION else _octets(data[4:])
         return [f"magic=0x{data[:4].hex()}", *rest]
@@ -216,3 +311,12 @@ _OPTIONS: Mapping[int, _OptionTexts] = MappingProxyType(
 )
 
 _NAMED = frozenset(Protocol)
+
+_CODES_OF: Mapping[int, Mapping[int, str]] = MappingProxyType(
+    {
+        Protocol.PAP: _PAP_CODES,
+        Protocol.CHAP: _CHAP_CODES,
+        Protocol.EAP: _EAP_CODES,
+        **dict.fromkeys(_OPTIONS, _CODES),
+    }
+)

@@ -37,6 +37,7 @@ from fastpptp.ppp.events import (
     AddressRequest,
     Authenticated,
     AuthRequest,
+    AutomatonStep,
     FrameTrace,
     LcpClosed,
     LcpOpened,
@@ -44,15 +45,17 @@ from fastpptp.ppp.events import (
     LinkEnded,
     LinkEvent,
     PeerIdentified,
+    PhaseChange,
+    RequestJudged,
     SendFrame,
     TokenVoid,
 )
-from fastpptp.ppp.frames import Packet, Protocol, decode_frame, encode_frame
+from fastpptp.ppp.frames import Option, Packet, Protocol, decode_frame, encode_frame
 from fastpptp.ppp.fsm import ControlProtocol
-from fastpptp.ppp.fsm_table import State
-from fastpptp.ppp.inspect import describe
+from fastpptp.ppp.fsm_table import Event, State, Transition
 from fastpptp.ppp.lcp import Lcp
 from fastpptp.ppp.network import Network
+from fastpptp.ppp.options import Verdict
 from fastpptp.ppp.snapshots import freeze, thaw
 
 
@@ -132,6 +135,7 @@ class Link:
         "_rng",
         "_tokens",
         "config",
+        "debug",
         "phase",
         "trace",
     )
@@ -155,6 +159,7 @@ class Link:
         self.config = config
         # May change at any time.
         self.trace = config.trace
+        self.debug = config.debug
         self.phase = Phase.DEAD
         self._rng = rng
         self._now = now
@@ -193,7 +198,7 @@ class Link:
         if self.phase is not Phase.DEAD or self._ended:
             raise LocalProtocolError("the Link was opened before")
         self._now = now
-        self.phase = Phase.ESTABLISH
+        self._enter(Phase.ESTABLISH)
         self._established_by = now + self.config.establish_timeout
         self._lcp.open(now)
         if self.config.listen:
@@ -214,11 +219,11 @@ class Link:
             return []
         if self._listen_until is not None:
             self._speak()
+        if self.trace:
+            self._events.append(FrameTrace(False, frame))
         # What is malformed is silently discarded (RFC 1661 5).
         with suppress(RemoteProtocolError):
-            protocol, information = decode_frame(frame)
-            self._trace(False, protocol, information)
-            self._dispatch(protocol, information)
+            self._dispatch(*decode_frame(frame))
         return self._review()
 
     def complete_auth(self, token: int, result: AuthResult, now: float) -> list[LinkEvent]:
@@ -322,13 +327,16 @@ class Link:
         elif protocol not in _DATA:
             self._lcp.send_protocol_reject(protocol, information)
 
-    def _trace(self, sent: bool, protocol: int, information: bytes) -> None:
-        if self.trace:
-            self._events.append(FrameTrace(sent, describe(protocol, information)))
-
     def _send(self, protocol: int, information: bytes) -> None:
-        self._trace(True, protocol, information)
-        self._events.append(SendFrame(encode_frame(protocol, information)))
+        frame = encode_frame(protocol, information)
+        if self.trace:
+            self._events.append(FrameTrace(True, frame))
+        self._events.append(SendFrame(frame))
+
+    def _enter(self, phase: Phase) -> None:
+        if self.debug and phase is not self.phase:
+            self._events.append(PhaseChange(self.phase.value, phase.value))
+        self.phase = phase
 
     # What the control protocols need and tell (fsm.Owner, lcp.LcpOwner).
 
@@ -338,6 +346,18 @@ class Link:
 
     def transmit(self, protocol: int, packet: Packet) -> None:
         self._send(protocol, packet.encode())
+
+    def layer_steps(
+        self, layer: ControlProtocol, event: Event, before: State, transition: Transition
+    ) -> None:
+        step = AutomatonStep(layer.protocol, event, before, transition.state, transition.actions)
+        self._events.append(step)
+
+    def layer_judges(
+        self, layer: ControlProtocol, packet: Packet, verdict: Verdict, answer: tuple[Option, ...]
+    ) -> None:
+        judged = RequestJudged(layer.protocol, packet.identifier, verdict, answer)
+        self._events.append(judged)
 
     def layer_permits(self, layer: ControlProtocol) -> None:
         if layer is self._encryption.ccp:
@@ -413,7 +433,7 @@ class Link:
                 address_compression=lcp.address_compression.peer,
             )
         )
-        self.phase = Phase.AUTHENTICATE
+        self._enter(Phase.AUTHENTICATE)
         lcp.unanswered = 0
         if self.config.echo_interval and not self.config.offload:
             self._echo_at = self._now + self.config.echo_interval
@@ -427,7 +447,7 @@ class Link:
     def _lcp_down(self) -> None:
         """Everything above LCP is void (RFC 1661 3.7)."""
         if self.phase is not Phase.TERMINATE:
-            self.phase = Phase.ESTABLISH
+            self._enter(Phase.ESTABLISH)
             self._established_by = self._established_by or self._now + self.config.establish_timeout
         self._void()
         self._auth = None
@@ -477,7 +497,7 @@ class Link:
 
     def _authenticated(self, method: AuthMethod | None, name: str, keys: KeySource | None) -> None:
         self._events.append(Authenticated(method, name))
-        self.phase = Phase.NETWORK
+        self._enter(Phase.NETWORK)
         self._encryption.begin(keys, self._now)
         self._network.begin(self._now)
 
@@ -577,14 +597,14 @@ class Link:
     def _conclude(self, end: LinkEnded) -> None:
         """Terminate LCP, and tell once it is down."""
         terminating = self.phase is Phase.TERMINATE
-        self.phase = Phase.TERMINATE
+        self._enter(Phase.TERMINATE)
         self._established_by = self._listen_until = None
         if self._hung_up:
             self._lcp.down(self._now)
         elif not terminating:
             self._lcp.close(self._now, self._reason)
         if self._lcp.state in _FINISHED:
-            self.phase = Phase.DEAD
+            self._enter(Phase.DEAD)
             if not self._ended:
                 self._events.append(end)
             self._ended = True

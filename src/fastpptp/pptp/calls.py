@@ -21,6 +21,7 @@ from fastpptp.pptp.events import (
     CallEnd,
     CallEnded,
     CallRequested,
+    CallStep,
     CallTurnedDown,
     ControlEvent,
     LinkInfo,
@@ -78,7 +79,7 @@ _TIMED_OUT: Mapping[CallKind, int] = MappingProxyType(
 class Calls:
     """Carries out the call tables. `send` takes messages, `tell` events, in order."""
 
-    __slots__ = ("_send", "_tell", "registry", "role", "timeout")
+    __slots__ = ("_send", "_tell", "debug", "registry", "role", "timeout")
 
     _HANDLERS: ClassVar[Mapping[type[Message], str]] = MappingProxyType(
         {
@@ -104,6 +105,8 @@ class Calls:
         self.role = role
         self.timeout = timeout
         self.registry = CallRegistry()
+        # Whether each step is told.
+        self.debug = False
         self._send = send
         self._tell = tell
 
@@ -339,12 +342,17 @@ class Calls:
     # The tables' actions.
 
     def _step(self, call: Call, event: CallInput, now: float, ending: Ending = _NO_ENDING) -> None:
-        actions, state = next_call(call.table, call.state, event)
-        changed = state is not call.state
+        before = call.state
+        actions, state = next_call(call.table, before, event)
         for action in actions:
             getattr(self, f"_do_{action.value}")(call, ending)
-        if changed:
+        if state is not before:
             self._enter(call, state, now)
+        if self.debug:
+            ignored = not actions and state is before
+            waits = state not in (CallState.IDLE, CallState.ESTABLISHED)
+            deadline = now + self.timeout if waits else None
+            self._tell(CallStep(call, event, before, state, ignored, deadline))
 
     def _enter(self, call: Call, state: CallState, now: float) -> None:
         call.state = state

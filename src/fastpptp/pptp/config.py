@@ -17,7 +17,8 @@ class ControlConfig:
 
     `host_name` and `vendor_name` are cut to the 64 octets of their fields.
     `maximum_channels` is said by a PAC only; a PNS says 0 (2.1).
-    `echo_interval` 0: no Echo-Requests of ours. `trace`: a MessageTrace for each message.
+    `echo_interval` 0: no Echo-Requests of ours. `trace`: a MessageTrace for each message;
+    `debug`: an event for each step that is taken.
     """
 
     host_name: str = ""
@@ -32,6 +33,7 @@ class ControlConfig:
     call_timeout: float = 60.0
     stop_timeout: float = 60.0
     trace: bool = False
+    debug: bool = False
 
     def __post_init__(self) -> None:
         limits = {

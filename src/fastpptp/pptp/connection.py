@@ -28,11 +28,12 @@ from fastpptp.pptp.events import (
     ControlEnded,
     ControlEstablished,
     ControlEvent,
+    ControlStep,
     MessageTrace,
     PeerInfo,
 )
 from fastpptp.pptp.framing import MessageCounts, MessageReader
-from fastpptp.pptp.inspect import describe, printable
+from fastpptp.pptp.inspect import printable
 from fastpptp.pptp.messages import (
     EchoReply,
     EchoRequest,
@@ -71,6 +72,7 @@ class ControlConnection:
         "_echo_deadline",
         "_echo_identifier",
         "_events",
+        "_heard",
         "_last_received",
         "_output",
         "_reader",
@@ -127,6 +129,9 @@ class ControlConnection:
         self._output = bytearray()
         self._events: list[ControlEvent] = []
         self._calls = Calls(role, config.call_timeout, self._send, self._events.append)
+        self._calls.debug = config.debug
+        # The input that the table was last asked about.
+        self._heard: ControlInput | None = None
         # Result and error of our Start-Control-Connection-Reply.
         self._verdict: tuple[int, int] = _WELCOME
         # Of what wait_stop_reply ends with.
@@ -136,6 +141,15 @@ class ControlConnection:
         self._last_received = now
         self._echo_identifier = 0
         self._echo_deadline: float | None = None
+
+    @property
+    def debug(self) -> bool:
+        """Whether steps are told. May change at any time."""
+        return self._calls.debug
+
+    @debug.setter
+    def debug(self, wanted: bool) -> None:
+        self._calls.debug = wanted
 
     @property
     def closed(self) -> bool:
@@ -424,18 +438,31 @@ class ControlConnection:
     # Messages in and out.
 
     def _read(self, now: float) -> None:
-        while not self.closed and (message := self._reader.next()) is not None:
+        while not self.closed and (message := self._next()) is not None:
             self._last_received = now
             self.counts.received += 1
-            if self.trace:
-                self._events.append(MessageTrace(False, describe(message)))
             self._input(self._judge(message), now, message)
 
+    def _next(self) -> Message | None:
+        """The next whole message; RemoteProtocolError: there can be none."""
+        octets = self._reader.pending if self.trace else b""
+        try:
+            message = self._reader.next()
+        except RemoteProtocolError:
+            self._heard = None
+            if octets:
+                self._events.append(MessageTrace(False, None, octets))
+            raise
+        if octets and message is not None:
+            self._events.append(MessageTrace(False, message, octets[: message.LAYOUT.size]))
+        return message
+
     def _send(self, message: Message) -> None:
-        self._output += encode(message)
+        octets = encode(message)
+        self._output += octets
         self.counts.sent += 1
         if self.trace:
-            self._events.append(MessageTrace(True, describe(message)))
+            self._events.append(MessageTrace(True, message, octets))
 
     def _take(self) -> list[ControlEvent]:
         events = self._events.copy()
@@ -491,6 +518,7 @@ class ControlConnection:
     def _input(self, event: ControlInput, now: float, message: Message | None = None) -> None:
         if self.closed:
             return
+        self._heard = event
         actions, state = next_control(self.originator, self.state, event)
         for action in actions:
             getattr(self, f"_do_{action.value}")(message, event, now)
@@ -499,13 +527,16 @@ class ControlConnection:
     def _enter(self, state: ControlState, now: float) -> None:
         if state is self.state:
             return
-        self.state = state
+        before, self.state = self.state, state
         self._echo_deadline = None
         self._deadline = None
         if state is ControlState.WAIT_STOP_REPLY:
             self._deadline = now + self.config.stop_timeout
         elif state in (ControlState.WAIT_CTL_REPLY, ControlState.COLLIDED):
             self._deadline = now + self.config.establish_timeout
+        if self.debug:
+            deadline = self._deadline if self._deadline is not None else self._echo_time()
+            self._events.append(ControlStep(self._heard, before, state, deadline))
 
     def _end(self, end: ControlEnd, result: int = 0, error: int = 0, detail: str = "") -> None:
         self.counts.discarded += end in _DISCARDS

@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, TypeAlias
 
+from fastpptp.pptp.tables import CallInput, CallState, ControlInput, ControlState
+
 if TYPE_CHECKING:
     from fastpptp.pptp.call import Call
+    from fastpptp.pptp.messages import Message
 
 
 class ControlEnd(Enum):
@@ -114,10 +117,40 @@ class WanError:
 
 @dataclass(frozen=True, slots=True)
 class MessageTrace:
-    """A control message in one line; only when the connection was asked to trace."""
+    """A control message and its octets; only when the connection was asked to trace.
+
+    What came in and is none has no `message`: the connection ends for it.
+    """
 
     sent: bool
-    text: str
+    message: Message | None
+    octets: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ControlStep:
+    """A control connection took a step of its table (RFC 2637 3.1), None being a malformed message;
+    only when it was asked to debug. What is waited for then is waited for until `deadline`.
+    """
+
+    event: ControlInput | None
+    before: ControlState
+    after: ControlState
+    deadline: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class CallStep:
+    """A call took a step of its table (RFC 2637 3.2), or the input does not fit its state and is
+    `ignored`; only when the connection was asked to debug. `deadline` as of a ControlStep.
+    """
+
+    call: Call
+    event: CallInput
+    before: CallState
+    after: CallState
+    ignored: bool
+    deadline: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,5 +175,7 @@ ControlEvent: TypeAlias = (
     | LinkInfo
     | WanError
     | MessageTrace
+    | ControlStep
+    | CallStep
     | ControlEnded
 )

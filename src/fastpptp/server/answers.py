@@ -92,7 +92,13 @@ class LocalAnswers:
     def authenticate(self, request: Authenticate, now: float) -> AuthResult:
         decision = self._authenticator.authenticate(
             AuthRequest(
-                request.method, request.name, request.credential, request.peer, now, wall_clock()
+                request.method,
+                request.name,
+                request.credential,
+                request.peer,
+                now,
+                wall_clock(),
+                request.wanted,
             )
         )
         for occurrence in decision.events:

@@ -19,7 +19,7 @@ from fastpptp import __version__
 from fastpptp.addresses.pools import PoolUsage
 from fastpptp.backends.dhcp import PORT
 from fastpptp.effects import Effect
-from fastpptp.errors import FastpptpError
+from fastpptp.errors import FastpptpError, UnavailableError
 from fastpptp.events.catalogue import occur
 from fastpptp.manager import CallCounters, SessionManager, Statistics, Workers
 from fastpptp.ports import CallEvent, Dataplane, FilterLog
@@ -98,6 +98,7 @@ class Headend:
         self.recorder = recorder or MemoryRecorder(policy.events)
         self.events = EventSink(policy.events, self.recorder, _call_later)
         self._change_password = change_password
+        self._store_lost = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._answers = LocalAnswers(
             policy, self.events, reach, self._password_changed,
@@ -171,9 +172,16 @@ class Headend:
         """
         try:
             policy = await self._load()
+        except UnavailableError as error:
+            self._store_lost = True
+            self.events.record(occur("SYSTEM", 110, problem=error.what))
+            raise
         except FastpptpError as error:
             self.events.record(occur("CONFIG", 102, problem=str(error)))
             raise
+        if self._store_lost:
+            self._store_lost = False
+            self.events.record(occur("SYSTEM", 111))
         self._hold(policy)
         return policy.revision
 

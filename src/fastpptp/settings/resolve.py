@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network, IPv6Network
 from typing import Any
@@ -185,6 +185,19 @@ class PolicySnapshot:
         if known is None and (entry := self.tree.users.get(name)) is not None:
             known = self._users[name] = self._record(name, entry)
         return known
+
+    def origins(self, name: str | None) -> Iterator[tuple[str, str, str]]:
+        """Label, value and the level that sets it of each attribute of a user, or of the base
+        group for None; KeyError for a user that is not there.
+        """
+        held = self._inheritance.base
+        if name is not None:
+            held = self._inheritance.user(name, self.tree.users[name])
+        for attribute in attributes.GROUP:
+            if attribute.kind.secret or attribute.name not in held.values:
+                continue
+            value = attribute.kind.shown(attribute.kind.dump(held[attribute.name]))
+            yield attribute.label, value, str(held.sources[attribute.name])
 
     def user_names(self) -> list[str]:
         return list(self.tree.users)

@@ -55,6 +55,7 @@ class LocalAnswers:
                 request.peer,
                 now,
                 self._wall,
+                request.wanted,
             )
         )
         if decision.identity is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from hashlib import md5
@@ -41,6 +41,9 @@ class Users:
 
     def user(self, name: str) -> UserRecord | None:
         return self.users.get(name)
+
+    def origins(self, name: str | None) -> Iterator[tuple[str, str, str]]:
+        yield "Strip Realm", "no", "default" if name is None else f"user {name}"
 
 
 class Changed(list[tuple[str, str]]):

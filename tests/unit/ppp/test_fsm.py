@@ -8,7 +8,7 @@ from fastpptp.errors import LocalProtocolError, RemoteProtocolError
 from fastpptp.ppp.config import Timing
 from fastpptp.ppp.frames import Code, Option, Packet, encode_options
 from fastpptp.ppp.fsm import ControlProtocol
-from fastpptp.ppp.fsm_table import TABLE, TIMED, Action, Event, State
+from fastpptp.ppp.fsm_table import TABLE, TIMED, Action, Event, State, Transition
 from fastpptp.ppp.options import OptionRule, OptionSet, Verdict
 
 
@@ -48,10 +48,23 @@ class Recorder:
     """An owner that writes down what it is told."""
 
     peer_mru = 64
+    debug = True
 
     def __init__(self) -> None:
         self.log: list[str] = []
         self.sent: list[Packet] = []
+        self.steps: list[tuple[Event, State, State]] = []
+        self.judged: list[tuple[Verdict, tuple[Option, ...]]] = []
+
+    def layer_steps(
+        self, layer: ControlProtocol, event: Event, before: State, transition: Transition
+    ) -> None:
+        self.steps.append((event, before, transition.state))
+
+    def layer_judges(
+        self, layer: ControlProtocol, packet: Packet, verdict: Verdict, answer: tuple[Option, ...]
+    ) -> None:
+        self.judged.append((verdict, answer))
 
     def transmit(self, protocol: int, packet: Packet) -> None:
         self.sent.append(packet)

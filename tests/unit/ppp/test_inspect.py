@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastpptp.ppp.frames import Option, Packet, encode_options
-from fastpptp.ppp.inspect import describe
+from fastpptp.ppp.inspect import describe, describe_frame, describe_header, header_of
 
 LCP, CCP, IPCP, IPV6CP, PAP, CHAP = 0xC021, 0x80FD, 0x8021, 0x8057, 0xC023, 0xC223
+EAP = 0xC227
 
 
 def configure(*options: Option) -> bytes:
@@ -73,6 +74,21 @@ def configure(*options: Option) -> bytes:
         (CHAP, b"\2\1\0\4", "[CHAP Response id=0x1 <0 octets>]"),
         (CHAP, b'\3\1\0\x09S="\\\x01', '[CHAP Success id=0x1 "S=\\x22\\x5c\\x01"]'),
         (CHAP, b"\7\1\0\7abc", "[CHAP ChangePassword3 id=0x1 <3 octets>]"),
+        (CHAP, b"\7\1\0\x30abc", "[CHAP 07010030 (control packet with a wrong length)]"),
+        (
+            PAP,
+            b"\1\1\0\x0d\4user\4pas",
+            "[PAP AuthReq id=0x1 (a length field runs past the packet)]",
+        ),
+        (EAP, b"\1\1\0\5\1", '[EAP Request id=0x1 Identity ""]'),
+        (EAP, b"\2\1\0\x09\1user", '[EAP Response id=0x1 Identity "user"]'),
+        (EAP, b"\2\1\0\x09\6pass", "[EAP Response id=0x1 type=6 <4 octets>]"),
+        (EAP, b"\3\1\0\4", "[EAP Success id=0x1]"),
+        (
+            LCP,
+            b"\x08\1\0\x10\xc0\x23\1\1\0\x0a\2ab\2xy",
+            "[LCP ProtRej id=0x1 proto=c023 0101000a]",
+        ),
         (0x1234, b"\1\1\0\5a", "[proto=0x1234 code=0x1 id=0x1 61]"),
     ],
 )
@@ -90,3 +106,26 @@ def test_any_octets(protocol, data, code) -> None:
         text = describe(protocol, information)
         assert text.startswith("[")
         assert text.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("frame", "header", "octets"),
+    [
+        ("c021010100041234", "[LCP ConfReq id=0x1 len=4]", "c02101010004"),
+        ("ff03c02101010004", "[LCP ConfReq id=0x1 len=4]", "ff03c02101010004"),
+        ("c22301050009", "[c2230105 (control packet with a wrong length)]", "c22301050009"),
+        ("2145000014", "[21450000 (control packet with a wrong length)]", "2145000014"),
+        ("12350107000561", "[proto=0x1235 code=0x1 id=0x7 len=5]", "123501070005"),
+        ("c0", "[c0 (frame with a malformed protocol field)]", "c0"),
+    ],
+)
+def test_headers(frame: str, header: str, octets: str) -> None:
+    assert describe_header(bytes.fromhex(frame)) == header
+    assert header_of(bytes.fromhex(frame)).hex() == octets
+
+
+def test_frames() -> None:
+    assert describe_frame(bytes.fromhex("ff03c02109010008000000ff")) == (
+        "[LCP EchoReq id=0x1 magic=0x000000ff]"
+    )
+    assert describe_frame(b"\xc0") == "[c0 (frame with a malformed protocol field)]"

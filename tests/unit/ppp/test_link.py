@@ -11,13 +11,17 @@ from fastpptp.ppp import Link, MppePolicy, Phase
 from fastpptp.ppp.auth.types import Accept, Reject
 from fastpptp.ppp.events import (
     AuthRequest,
+    AutomatonStep,
     EncryptionUp,
     FrameTrace,
     LinkEnd,
     LinkEnded,
+    PhaseChange,
+    RequestJudged,
     TokenVoid,
 )
 from fastpptp.ppp.frames import Code, Protocol
+from fastpptp.ppp.inspect import describe_frame, describe_judgement, describe_phase, describe_step
 
 from .support import (
     CHAP,
@@ -220,6 +224,25 @@ def test_trace() -> None:
     _link, told = anonymous(trace=True)
     traces = [event for event in told if isinstance(event, FrameTrace)]
     assert [trace.sent for trace in traces] == [True, False, False, True]
-    assert traces[0].text.startswith("[LCP ConfReq id=0x1 <mru 1400> <magic 0x")
-    assert traces[3].text == "[LCP ConfAck id=0x1]"
+    assert describe_frame(traces[0].frame).startswith("[LCP ConfReq id=0x1 <mru 1400> <magic 0x")
+    assert describe_frame(traces[3].frame) == "[LCP ConfAck id=0x1]"
     assert kinds(told)[:2] == ["FrameTrace", "SendFrame"]
+
+
+def test_debug() -> None:
+    """Every step is told before what comes of it, and nothing but when asked."""
+    link, told = anonymous(debug=True)
+    told += link.close(1.0)
+    steps = [event for event in told if isinstance(event, AutomatonStep)]
+    assert {step.protocol for step in steps} == {LCP, Protocol.CCP, Protocol.IPCP}
+    assert kinds(told)[:3] == ["PhaseChange", "AutomatonStep", "AutomatonStep"]
+    assert describe_step(steps[1]) == "LCP STARTING -> REQ_SENT on Up (irc, scr)"
+    (judged,) = [event for event in told if isinstance(event, RequestJudged)]
+    assert describe_judgement(judged) == "LCP answers ConfReq id=0x1 with ConfAck"
+    phases = [describe_phase(event) for event in told if isinstance(event, PhaseChange)]
+    assert phases == [
+        "phase dead -> establish", "phase establish -> authenticate",
+        "phase authenticate -> network", "phase network -> terminate",
+    ]  # fmt: skip
+    quiet = anonymous()[1]
+    assert {"FrameTrace", "PhaseChange", "AutomatonStep", "RequestJudged"}.isdisjoint(kinds(quiet))

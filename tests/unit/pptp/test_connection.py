@@ -11,6 +11,7 @@ from fastpptp.errors import LocalProtocolError
 from fastpptp.pptp import (
     CallEnd,
     CallEnded,
+    CallRequested,
     ControlConfig,
     ControlConnection,
     ControlEnd,
@@ -23,9 +24,18 @@ from fastpptp.pptp import (
     StopReason,
     encode,
 )
+from fastpptp.pptp.events import CallStep, ControlStep
+from fastpptp.pptp.inspect import (
+    describe_call_step,
+    describe_control_step,
+    describe_header,
+    describe_trace,
+    header_of,
+)
 from fastpptp.pptp.messages import (
     EchoReply,
     EchoRequest,
+    IncomingCallConnected,
     IncomingCallReply,
     Message,
     OutgoingCallReply,
@@ -488,10 +498,64 @@ def test_trace() -> None:
     pac = ControlConnection(Role.PAC, ControlConfig(trace=True), now=0.0)
     events = feed(pac, START, EchoRequest(1))
     traces = [event for event in events if isinstance(event, MessageTrace)]
-    assert [(trace.sent, trace.text.split(" <")[0]) for trace in traces] == [
-        (False, "[PPTP Start-Control-Connection-Request"),
-        (True, "[PPTP Start-Control-Connection-Reply"),
-        (False, "[PPTP Echo-Request"),
-        (True, "[PPTP Echo-Reply"),
+    assert [(trace.sent, describe_header(trace)) for trace in traces] == [
+        (False, "[PPTP Start-Control-Connection-Request len=156]"),
+        (True, "[PPTP Start-Control-Connection-Reply len=156]"),
+        (False, "[PPTP Echo-Request len=16]"),
+        (True, "[PPTP Echo-Reply len=20]"),
     ]
+    assert traces[2].octets == encode(EchoRequest(1))
+    assert describe_trace(traces[2]) == "[PPTP Echo-Request <identifier 0x1>]"
+    assert header_of(traces[2]).hex() == "001000011a2b3c4d00050000"
     assert isinstance(events[2], ControlEstablished)
+
+
+def test_what_is_no_message_is_traced() -> None:
+    pac = ControlConnection(Role.PAC, ControlConfig(trace=True, debug=True), now=0.0)
+    octets = b"GET / HTTP/1.0\r\n\r\n"
+    trace, step, ended = pac.receive_data(octets, 0.0)
+    assert trace == MessageTrace(False, None, octets)
+    assert describe_header(trace) == "[no PPTP message: 18 octets]"
+    assert describe_trace(trace) == f"[no PPTP message: {octets[:16].hex()}]"
+    assert isinstance(step, ControlStep)
+    assert describe_control_step(step, 0.0) == (
+        "control connection idle -> closed on what is no message"
+    )
+    assert isinstance(ended, ControlEnded)
+
+
+def test_steps_are_told_to_who_debugs() -> None:
+    pac = ControlConnection(Role.PAC, ControlConfig(), now=0.0)
+    pac.debug = True
+    steps = [e for e in feed(pac, START) if isinstance(e, ControlStep)]
+    assert [describe_control_step(step, 0.0) for step in steps] == [
+        "control connection idle -> established on Start-Control-Connection-Request; timer in 60 s"
+    ]
+    request = OutgoingCallRequest(7)
+    asked, step = feed(pac, request)
+    assert isinstance(asked, CallRequested)
+    assert isinstance(step, CallStep)
+    assert describe_call_step(step, 1.0) == (
+        "call 0x0 (peer 0x7) idle -> wait_cs_ans on Outgoing- or Incoming-Call-Request; "
+        "timer in 59 s"
+    )
+    _, step = pac.answer_call(asked.call, 9, 1.0)
+    assert isinstance(step, CallStep)
+    assert describe_call_step(step, 1.0) == (
+        "call 0x9 (peer 0x7) wait_cs_ans -> established on our owner takes the call"
+    )
+    pac.debug = False
+    assert feed(pac, EchoRequest(1)) == []
+
+
+def test_a_message_that_fits_no_state_is_told_as_ignored() -> None:
+    pns = ControlConnection(Role.PNS, ControlConfig(debug=True), now=0.0)
+    pns.initiate(0.0)
+    feed(pns, StartControlConnectionReply())
+    pns.place_call(5, 0.0)
+    feed(pns, OutgoingCallReply(1, 5))
+    (step,) = feed(pns, IncomingCallConnected(5))
+    assert isinstance(step, CallStep)
+    assert describe_call_step(step, 0.0) == (
+        "call 0x5 (peer 0x1) established: Incoming-Call-Connected ignored"
+    )

@@ -84,6 +84,9 @@ PER_FIELD: Mapping[str, str] = MappingProxyType(
     }
 )
 
+# Lines of hexadecimal that we made: no peer can forge a line by them.
+DUMP = "dump"
+
 # Who it is about, and the code of its cause (causes.py): allowed on every event.
 CONTEXT = frozenset({"code", "group", "user"})
 
@@ -145,7 +148,9 @@ class Occurrence:
 
     def text(self) -> str:
         """The event's words; lines are parted by `\\n`, values hold no control characters."""
-        values = {name: printable(value) for name, value in self.fields.items()}
+        values = {
+            name: value if name == DUMP else printable(value) for name, value in self.fields.items()
+        }
         return self.type.text.format(peer=self.peer or "(none)", **values)
 
 

@@ -79,7 +79,7 @@ def _decode(what: str, header: str) -> Kinds:
         100: EventType(DECODE_HEADER, "{text}", f"{what}: a line for its header."),
         101: EventType(DECODE_DETAIL, "{text}", f"{what}: all of it, in pppd's form."),
         102: EventType(DECODE_HEADER_HEX, "{text}", f"{what}: {header} in hexadecimal."),
-        103: EventType(DECODE_PACKET_HEX, "{text}", f"{what}: its octets in hexadecimal."),
+        103: EventType(DECODE_PACKET_HEX, "{text}\n{dump}", f"{what}: its octets in hexadecimal."),
     }
 
 

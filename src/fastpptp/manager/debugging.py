@@ -1,0 +1,163 @@
+"""Who is debugged now, and which debug and decode events anybody wants to hear.
+
+An order names a user, by the account that a name stands for, or an address or network of clients,
+and ends by itself. Its sessions' events up to its severity go into the log, whatever the policy
+says; nobody else's do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network
+from itertools import count
+
+from fastpptp.errors import FastpptpError
+from fastpptp.events.catalogue import (
+    CLASSES,
+    DEBUG_HIGH,
+    DECODE_HEADER,
+    DECODE_PACKET_HEX,
+    Occurrence,
+)
+from fastpptp.events.routing import EventPolicy
+
+# Orders at one time: each is asked about every event.
+MOST_ORDERS = 32
+
+_DEBUG = range(DEBUG_HIGH, DECODE_HEADER)
+_DECODE = range(DECODE_HEADER, DECODE_PACKET_HEX + 1)
+_OF_CLASS = {
+    cls: _DEBUG if cls.endswith("DBG") else _DECODE
+    for cls in CLASSES
+    if cls.endswith(("DBG", "DECODE"))
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Ears:
+    """The severities of each *DBG and *DECODE class that somebody wants to hear."""
+
+    wanted: Mapping[str, frozenset[int]]
+
+    def hears(self, *classes: str) -> bool:
+        """Whether anything of these classes is wanted: else nothing is to be made of it."""
+        return any(self.wanted[cls] for cls in classes)
+
+
+def ears(policy: EventPolicy, forced: int = 0) -> Ears:
+    """What the policy sends anywhere, and all up to the severity `forced`."""
+    return Ears(
+        {
+            cls: frozenset(
+                severity
+                for severity in severities
+                if severity <= forced or policy.destinations(cls, severity)
+            )
+            for cls, severities in _OF_CLASS.items()
+        }
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class DebugOrder:
+    """Debug of a user, or else of clients at `address`, by `who`, until monotonic `until` (s).
+
+    `until_wall` is that time in words.
+    """
+
+    number: int
+    user: str | None
+    address: IPv4Network | None
+    severity: int
+    until: float
+    until_wall: str
+    who: str
+
+    @property
+    def target(self) -> str:
+        if self.user is not None:
+            return f"user [{self.user}]"
+        alone = self.address is not None and self.address.prefixlen == 32
+        return f"address {self.address.network_address if alone and self.address else self.address}"
+
+    def concerns(self, peer: IPv4Address | None, accounts: tuple[str, ...]) -> bool:
+        if self.user is not None:
+            return self.user in accounts
+        return self.address is not None and peer is not None and peer in self.address
+
+
+class Debugging:
+    """The orders that hold. `account` tells which user a name stands for, None where it is none."""
+
+    def __init__(self, policy: EventPolicy, account: Callable[[str], str | None]) -> None:
+        self._account = account
+        self._orders: dict[int, DebugOrder] = {}
+        self._numbers = count(1)
+        self.follow(policy)
+
+    def __len__(self) -> int:
+        return len(self._orders)
+
+    def __iter__(self) -> Iterator[DebugOrder]:
+        """Oldest first."""
+        return iter(self._orders.values())
+
+    def __getitem__(self, number: int) -> DebugOrder:
+        return self._orders[number]
+
+    def follow(self, policy: EventPolicy) -> None:
+        """Listen as this policy says from now on; orders stay."""
+        self._policy = policy
+        # Sessions share what they hear with.
+        self._ears = {0: ears(policy)}
+
+    def start(
+        self,
+        user: str | None,
+        address: IPv4Network | None,
+        severity: int,
+        until: float,
+        until_wall: str,
+        who: str,
+    ) -> tuple[DebugOrder, list[DebugOrder]]:
+        """A new order, and those for the same whom that it replaces.
+
+        FastpptpError: there are too many.
+        """
+        replaced = [order for order in self if (order.user, order.address) == (user, address)]
+        if len(self) - len(replaced) >= MOST_ORDERS:
+            raise FastpptpError(f"{MOST_ORDERS} users and addresses are debugged already")
+        for old in replaced:
+            del self._orders[old.number]
+        number = next(self._numbers)
+        order = DebugOrder(number, user, address, severity, until, until_wall, who)
+        self._orders[number] = order
+        return order, replaced
+
+    def end(self, number: int) -> DebugOrder:
+        return self._orders.pop(number)
+
+    def severity(self, peer: IPv4Address | None, name: str) -> int:
+        """Up to which severity events of this client and name are debugged; 0: not at all."""
+        if not self._orders:
+            return 0
+        known = self._account(name) if name else None
+        accounts = (name,) if known is None else (known,)
+        found = (o.severity for o in self if o.concerns(peer, accounts if name else ()))
+        return max(found, default=0)
+
+    def covers(self, occurrence: Occurrence) -> bool:
+        """Whether this event is to go into the log even if the policy does not send it there."""
+        if not self._orders:
+            return False
+        name = occurrence.fields.get("user", "")
+        return occurrence.severity <= self.severity(occurrence.peer, name)
+
+    def ears(self, peer: IPv4Address, name: str) -> Ears:
+        """What is wanted of this client's and user's *DBG and *DECODE classes."""
+        forced = self.severity(peer, name)
+        found = self._ears.get(forced)
+        if found is None:
+            found = self._ears[forced] = ears(self._policy, forced)
+        return found
