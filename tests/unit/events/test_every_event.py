@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fastpptp.events.catalogue import EVENTS
+from fastpptp.events.catalogue import CLASSES, EVENTS
 
 SOURCE = Path(__file__).resolve().parents[3] / "src" / "fastpptp"
 TREES = {path: ast.parse(path.read_text()) for path in sorted(SOURCE.rglob("*.py"))}
@@ -158,6 +158,15 @@ def raised() -> Iterator[Raised]:
         for node in ast.walk(tree):
             for maker in known.get(called(node), ()) if isinstance(node, ast.Call) else ():
                 yield from _events(path, node, maker, values)
+            if isinstance(node, ast.Tuple):
+                yield from _message(path, node)
+
+
+def _message(path: Path, node: ast.Tuple) -> Iterator[Raised]:
+    """The recorder's process says class, number and fields; the headend makes the event."""
+    first = [part.value for part in node.elts[:2] if isinstance(part, ast.Constant)]
+    if len(node.elts) == 3 and len(first) == 2 and first[0] in CLASSES:
+        yield Raised(first[0], first[1], False, f"{path.relative_to(SOURCE)}:{node.lineno}")
 
 
 def _events(path: Path, node: ast.Call, maker: Maker, values: Values) -> Iterator[Raised]:
@@ -168,7 +177,9 @@ def _events(path: Path, node: ast.Call, maker: Maker, values: Values) -> Iterato
     where = f"{path.relative_to(SOURCE)}:{node.lineno}"
     for cls in parts[0]:  # type: ignore[union-attr]
         for number in parts[1]:  # type: ignore[union-attr]
-            if isinstance(cls, str) and cls.isupper() and isinstance(number, int):
+            # By name alone another's method may look like one that makes events.
+            known = cls in CLASSES or (called(node) == OCCUR and isinstance(cls, str))
+            if known and isinstance(number, int):
                 yield Raised(cls, number, coded, where)
 
 
