@@ -27,6 +27,7 @@ BENCHES = {
     "bench_cores": 60,
     "bench_scale": 90,
     "bench_filters": 60,
+    "bench_trace": 60,
     "bench_latency": 120,
     "bench_throughput": 800,
     "bench_guest": 240,

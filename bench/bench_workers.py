@@ -46,6 +46,7 @@ class Farm:
             end.setblocking(False)
             end.setsockopt(socket.SOL_SOCKET, getattr(socket, "SO_SNDBUFFORCE", 32), BUFFER)
         self.busy: list[float] = []  # cores that were used at once, of each run
+        self.meanwhile: Callable[[], object] = lambda: None  # called often during a run
         outer, inner = pairs[:workers], pairs[workers:]
         fds = [[ours.fileno() for _, ours in some] for some in (outer, inner)]
         self.dataplane = stack.enter_context(Dataplane(*fds, frames=8192, spin_microseconds=0))
@@ -67,7 +68,7 @@ class Farm:
         target = carried(self.dataplane) + 2 * PACKETS * len(self.fields)
         start = time.monotonic()
         with running(self.dataplane) as spent:
-            wait_for(self.dataplane, target)
+            wait_for(self.dataplane, target, self.meanwhile)
             seconds = spent()
         self.busy.append(sum(seconds) / (time.monotonic() - start))
         for field in self.fields:
@@ -81,10 +82,11 @@ def carried(dataplane: Any) -> int:
     return int(rows["rx_packets"].sum() + rows["tx_packets"].sum())
 
 
-def wait_for(dataplane: Any, target: int) -> None:
+def wait_for(dataplane: Any, target: int, meanwhile: Callable[[], object] = lambda: None) -> None:
     """Until so many packets have ever been carried."""
     end = time.monotonic() + 20
     while carried(dataplane) < target:
+        meanwhile()
         if time.monotonic() > end:
             raise RuntimeError(f"packets were lost: {dataplane.drop_counts()}")
         time.sleep(0.0005)

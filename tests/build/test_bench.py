@@ -29,7 +29,9 @@ def command(*words: str) -> str:
 
 @pytest.mark.slow
 @pytest.mark.netns
-@pytest.mark.parametrize("name", ["bench_cores", "bench_latency", "bench_throughput"])
+@pytest.mark.parametrize(
+    "name", ["bench_cores", "bench_latency", "bench_throughput", "bench_trace"]
+)
 def test_benches_on_test_hosts_run(name: str, tmp_path: Path) -> None:
     if reason := hosts.missing():
         pytest.skip(reason)
