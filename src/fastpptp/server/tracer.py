@@ -28,7 +28,10 @@ INTERVAL = 0.02
 IDLE_INTERVAL = 0.2
 
 # Records of one reading, so that sessions and logins get their turn between.
-ROUND = 1024
+ROUND = 256
+
+# What is read of the rings when the headend stops.
+LAST_ROUNDS = 64
 
 # How long the last records of a trace are waited for. Seconds.
 END_WAIT = 1.0
@@ -82,7 +85,7 @@ class Tracer:
         if order.seconds is not None:
             loop = asyncio.get_running_loop()
             loop.call_later(order.seconds, self.end, made.number, "its time is up")
-        self._arm()
+        self._arm(INTERVAL)
         return made
 
     def _wanted(self, target: Target) -> list[SessionView]:
@@ -130,7 +133,9 @@ class Tracer:
 
     def stop(self) -> None:
         """End all traces now: the headend stops."""
-        self._read()
+        for _ in range(LAST_ROUNDS):
+            if self._read():
+                break
         for file in self._files.values():
             file.reason = file.reason or "the headend stops"
             self._finish(file)
@@ -169,6 +174,7 @@ class Tracer:
     def _forget(self, file: TraceFile, handle: int) -> None:
         file.handles.discard(handle)
         file.ending.discard(handle)
+        file.capture.let_go(handle)
         takers = self._takers.get(handle, [])
         if file in takers:
             takers.remove(file)
@@ -225,20 +231,24 @@ class Tracer:
 
     # What the dataplane copied.
 
-    def _arm(self) -> None:
+    def _arm(self, interval: float = IDLE_INTERVAL) -> None:
         if self._timer is None and (self._files or self._stopped):
-            interval = INTERVAL if self._takers or self._stopped else IDLE_INTERVAL
             self._timer = asyncio.get_running_loop().call_later(interval, self._fired)
 
     def _fired(self) -> None:
         self._timer = None
+        interval = INTERVAL
         try:
-            self._read()
+            if not self._read():
+                interval = 0.0
+            elif not (self._takers or self._stopped):
+                interval = IDLE_INTERVAL
         finally:
-            self._arm()
+            self._arm(interval)
 
-    def _read(self) -> None:
-        """A round of records: to whom they belong, and in order of time into the files."""
+    def _read(self) -> bool:
+        """A round of records: to whom they belong, and in order of time into the files. Whether
+        these were all."""
         now = time.time_ns()
         records = [TraceRecord(*fields) for fields in self._dataplane.read_trace(ROUND)]
         for record in records:
@@ -254,6 +264,7 @@ class Tracer:
         for file in self._files.values():
             if file.capture.full and not file.reason:
                 self._end(file, "it has all that was asked for")
+        return len(records) < ROUND
 
     def _ended(self, handle: int) -> None:
         """No more comes of this call to those who took it, but for a trace that was begun anew."""

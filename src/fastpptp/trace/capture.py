@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from operator import itemgetter
+from sys import maxsize
 
 from fastpptp import __version__
 from fastpptp.ports import Trace, TraceRecord
@@ -14,6 +15,12 @@ from fastpptp.trace.control import ControlMessage, ControlStream
 SMALLEST_SNAP, LARGEST_SNAP = 64, 2048
 
 OUTER, INNER = 0, 1  # interfaces
+_PLACES = {
+    Trace.OUTER_IN: (OUTER, pcapng.INBOUND),
+    Trace.OUTER_OUT: (OUTER, pcapng.OUTBOUND),
+    Trace.INNER_IN: (INNER, pcapng.INBOUND),
+    Trace.INNER_OUT: (INNER, pcapng.OUTBOUND),
+}
 _DESCRIPTIONS = {
     "outer": "between client and headend: enhanced GRE, and TCP made from the control connection's "
     "messages",
@@ -80,6 +87,8 @@ class Capture:
         self.packets = [0, 0]
         self.full = False
         self._began = now
+        # Interface and direction of what is taken. By plain numbers: this is of every packet.
+        self._places = {int(kind): _PLACES[kind] for kind in order.kinds}
         self._size = 0
         self._losses: dict[int, Losses] = {}
         self._unread = [0, 0]
@@ -105,21 +114,23 @@ class Capture:
 
     def take_up(self, handle: int, lost: tuple[int, int]) -> None:
         """A call whose trace has lost so much before it was taken up here."""
-        before = self._losses.get(handle)
-        if before is not None:  # it was traced before
-            for number in (OUTER, INNER):
-                self._unread[number] += before.now[number] - before.before[number]
+        self.let_go(handle)
         self._losses[handle] = Losses(lost, lost)
+
+    def let_go(self, handle: int) -> None:
+        """No more comes of a call; what was lost of it stays counted."""
+        losses = self._losses.pop(handle, None)
+        if losses is not None:
+            for number in (OUTER, INNER):
+                self._unread[number] += losses.now[number] - losses.before[number]
 
     def add(self, record: TraceRecord) -> None:
         """A record of a call that was taken up."""
         self._losses[record.handle].now = record.lost_outer, record.lost_inner
-        if record.kind & self.order.kinds:
-            number = OUTER if record.kind & Trace.OUTER else INNER
-            inbound = record.kind & (Trace.OUTER_IN | Trace.INNER_IN)
-            direction = pcapng.INBOUND if inbound else pcapng.OUTBOUND
+        place = self._places.get(record.kind)
+        if place is not None:
             packet = record.packet[: self.order.snap]
-            self._waiting.append((record.time, number, direction, record.length, packet))
+            self._waiting.append((record.time, *place, record.length, packet))
 
     def add_control(self, stream: ControlStream, message: ControlMessage, time: int) -> None:
         packet = stream.segment(message)
@@ -137,26 +148,22 @@ class Capture:
         """The blocks of the packets up to a time, oldest first."""
         self._waiting.sort(key=itemgetter(0))
         blocks: list[bytes] = []
-        taken = 0
+        largest = self.order.size or maxsize
+        left = (self.order.count or maxsize) - sum(self.packets)
         for time, number, direction, length, packet in self._waiting:
-            if time > until or self.full:
+            if time > until or left == 0:
                 break
-            taken += 1
             block = pcapng.packet(number, time, packet, length, direction)
-            if self._fits(block):
-                self.packets[number] += 1
-                blocks.append(block)
-        del self._waiting[:taken]
+            if self._size + len(block) > largest:
+                left = 0
+                break
+            self._size += len(block)
+            self.packets[number] += 1
+            left -= 1
+            blocks.append(block)
+        del self._waiting[: len(blocks)]
+        self.full = left == 0
         return b"".join(blocks)
-
-    def _fits(self, block: bytes) -> bool:
-        size, order = self._size + len(block), self.order
-        if order.size is not None and size > order.size:
-            self.full = True
-            return False
-        self._size = size
-        self.full = order.count is not None and sum(self.packets) + 1 >= order.count
-        return True
 
     def tail(self, now: int) -> bytes:
         """The last octets: what there was, and what is missing."""
