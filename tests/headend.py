@@ -40,13 +40,15 @@ class Headend:
     """`fastpptp serve` on `host`. It is ready, or it has failed, when `__enter__` returns."""
 
     def __init__(
-        self, host: Host, state: Path, *listen: str, workers: int = 1, outer: str = "auto"
-    ) -> None:
+        self, host: Host, state: Path, *listen: str, workers: int = 1, outer: str = "auto",
+        profile: str = "default",
+    ) -> None:  # fmt: skip
         self.host = host
         self.state = state
         self.log = state / "console.log"
         self._listen = [word for address in listen for word in ("--listen", address)]
         self._options = ["--workers", str(workers), "--outer", outer]
+        self._profile = profile
         self.process: subprocess.Popen[str] | None = None
 
     def command(self, *words: str) -> list[str]:
@@ -62,7 +64,7 @@ class Headend:
         return json.loads(self.cli(*words, "--json"))
 
     def __enter__(self) -> Headend:
-        self.cli("init")
+        self.cli("init", "--profile", self._profile)
         self.start()
         return self
 

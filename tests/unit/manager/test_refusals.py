@@ -85,6 +85,7 @@ def test_required_encryption_that_the_client_cannot(bits: tuple[int, ...]) -> No
         "User [pptpuser] disconnected\n"
         "PPTP Encryption configured as REQUIRED.. remote client not supporting it."
     )
+    assert text(memory, "PPTP", 35).endswith("reason: Error (No additional info)")
     settle(memory)
 
 
