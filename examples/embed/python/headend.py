@@ -45,14 +45,14 @@ POLICY = PolicySnapshot(
         pools=(PoolRange(IPv4Address("172.16.1.10"), IPv4Address("172.16.1.20")),),
     )
 )
-PASSWORD_CHANGES_ARE_LOST = "the password of {} was changed, and there is no store"
+NO_STORE = "the password of {} cannot be changed: there is no store"
 
 
 class Answers:
     """What the manager asks for: logins and addresses. Yours may ask a directory instead."""
 
     def __init__(self) -> None:
-        self._authenticator = LocalAuthenticator(POLICY, self._password_changed)
+        self._authenticator = LocalAuthenticator(POLICY)
         self._assignment = Assignment(POLICY)
 
     def authenticate(self, request: Authenticate, now: float) -> AuthResult:
@@ -60,6 +60,9 @@ class Answers:
             request.method, request.name, request.credential, request.peer, now, datetime.now()
         )
         decision = self._authenticator.authenticate(asked)
+        if decision.new_password is not None:
+            print(NO_STORE.format(request.name), flush=True)
+            decision = self._authenticator.not_kept(asked, decision)
         for occurrence in decision.events:
             self.record(occurrence)
         return decision.result
@@ -81,9 +84,6 @@ class Answers:
 
     def record(self, occurrence: Occurrence) -> None:
         print(f"{occurrence.cls}/{occurrence.number}", dict(occurrence.fields), flush=True)
-
-    def _password_changed(self, user: str, password: str) -> None:
-        print(PASSWORD_CHANGES_ARE_LOST.format(user), flush=True)
 
 
 class Control:

@@ -1,6 +1,6 @@
 """Authentication policy: who may log in, by which method, when, and how often.
 
-authenticator = LocalAuthenticator(policy, change_password)
+authenticator = LocalAuthenticator(policy)
 decision = authenticator.authenticate(AuthRequest(method, name, credential, peer, now, wall))
 ...
 authenticator.release(identity)

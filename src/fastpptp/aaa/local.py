@@ -6,7 +6,6 @@ anything that tells about the user, the login claim last.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from itertools import count
@@ -39,21 +38,10 @@ _ERRORS = {
 
 
 class LocalAuthenticator:
-    """Decides on logins, and holds their claims.
+    """Decides on logins, and holds their claims."""
 
-    `change_password(user, password)` keeps a password that a peer has changed (MS-CHAP), and
-    takes Password Expired off; it is called before the peer is told.
-    """
-
-    def __init__(
-        self,
-        policy: Policy,
-        change_password: Callable[[str, str], None],
-        *,
-        throttle: Throttle | None = None,
-    ) -> None:
+    def __init__(self, policy: Policy, *, throttle: Throttle | None = None) -> None:
         self._policy = policy
-        self._change_password = change_password
         self._throttle = Throttle() if throttle is None else throttle
         self._handles = count(1)
         self.claims = LoginClaims()
@@ -68,7 +56,7 @@ class LocalAuthenticator:
 
     def authenticate(self, request: AuthRequest) -> Decision:
         """Accept with an Identity that holds a claim, or Reject with its cause. Never raises
-        for what a peer sent.
+        for what a peer sent. A new password is the caller's to keep; else see not_kept().
         """
         user = names.find(self._policy, request.name)
         told = tuple(explained(request, user, self._policy, self._throttle, self.claims))
@@ -141,10 +129,15 @@ class LocalAuthenticator:
         )
         events: tuple[Occurrence, ...] = ()
         if verified.new_password is not None:
-            self._change_password(user.name, verified.new_password)
             events = (occur("AUTH", 101, peer=request.peer, user=user.name),)
         result = Accept(verified.message, verified.keys, identity)
-        return Decision(result, identity, events=events)
+        return Decision(result, identity, events=events, new_password=verified.new_password)
+
+    def not_kept(self, request: AuthRequest, decision: Decision) -> Decision:
+        """The answer when a new password could not be kept; the login claim is given back."""
+        if decision.identity is not None:
+            self.release(decision.identity)
+        return self._refuse(request, next(self._handles), Cause.PASSWORD_NOT_CHANGED)
 
     @staticmethod
     def _obstacle(request: AuthRequest, effective: Effective, verified: Verified) -> Cause | None:

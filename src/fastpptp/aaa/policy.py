@@ -70,9 +70,14 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The answer: `identity` when it is an Accept, `cause` when it is a Reject."""
+    """The answer: `identity` when it is an Accept, `cause` when it is a Reject.
+
+    A `new_password` (MS-CHAP) is to be kept, and Password Expired taken off, before the peer
+    is told.
+    """
 
     result: AuthResult
     identity: Identity | None = None
     cause: Cause | None = None
     events: tuple[Occurrence, ...] = ()
+    new_password: str | None = field(default=None, repr=False)

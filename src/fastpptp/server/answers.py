@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import platform
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
-from fastpptp.aaa import AuthRequest, Identity, LocalAuthenticator
+from fastpptp.aaa import AuthRequest, Decision, Identity, LocalAuthenticator
 from fastpptp.addresses.assignment import Assigned, Assignment
 from fastpptp.addresses.dhcp import DhcpLeases
 from fastpptp.addresses.grant import AddressGrant
@@ -18,7 +18,7 @@ from fastpptp.addresses.pools import PoolUsage
 from fastpptp.backends.dhcp import PORT, DhcpPort
 from fastpptp.dhcp.client import DhcpLease
 from fastpptp.effects import Authenticate, Lease
-from fastpptp.events.catalogue import Occurrence
+from fastpptp.events.catalogue import Occurrence, occur
 from fastpptp.manager.headend import Anonymous
 from fastpptp.ppp.auth.types import AuthResult
 from fastpptp.server.eventsink import EventSink, wall_clock
@@ -31,7 +31,8 @@ NO_GRE = ("PPTP", 114)
 
 
 class LocalAnswers:
-    """executor.Answers: at once and in memory, but for what DHCP servers are asked.
+    """executor.Answers: at once and in memory, but for what DHCP servers are asked, and for changes
+    of password, which `keep_password` puts into the store before the peer is told.
 
     `complete` takes the answer to a token that was LATER, `lost` a token whose address is gone;
     both are called from the loop. Use `start`, then `stop`.
@@ -42,7 +43,7 @@ class LocalAnswers:
         policy: PolicySnapshot,
         events: EventSink,
         reach: Reach,
-        change_password: Callable[[str, str], None],
+        keep_password: Callable[[str, str], Awaitable[None]],
         *,
         complete: Callable[[int, object], None],
         lost: Callable[[int], None],
@@ -52,7 +53,9 @@ class LocalAnswers:
         self._events = events
         self._complete = complete
         self._reach = reach
-        self._authenticator = LocalAuthenticator(policy, change_password)
+        self._authenticator = LocalAuthenticator(policy)
+        self._keep_password = keep_password
+        self._changes: set[asyncio.Task[None]] = set()
         self._assignment = Assignment(policy, reach.networks)
         leases = DhcpLeases(
             policy.dhcp, name=platform.node(), take=self._assignment.take, rng=os.urandom
@@ -69,6 +72,8 @@ class LocalAnswers:
     def stop(self) -> None:
         """Give back what is held elsewhere."""
         self._dhcp.close()
+        for change in self._changes:
+            change.cancel()  # nobody is left to be told
 
     def update(self, policy: PolicySnapshot) -> None:
         """Answer by another policy from now on; claims and leases stay."""
@@ -89,18 +94,40 @@ class LocalAnswers:
         """How much of each address pool is in use."""
         return self._assignment.pools()
 
-    def authenticate(self, request: Authenticate, now: float) -> AuthResult:
-        decision = self._authenticator.authenticate(
-            AuthRequest(
-                request.method,
-                request.name,
-                request.credential,
-                request.peer,
-                now,
-                wall_clock(),
-                request.wanted,
-            )
+    def authenticate(self, request: Authenticate, now: float) -> AuthResult | Later:
+        asked = AuthRequest(
+            request.method,
+            request.name,
+            request.credential,
+            request.peer,
+            now,
+            wall_clock(),
+            request.wanted,
         )
+        decision = self._authenticator.authenticate(asked)
+        if decision.new_password is None:
+            return self._decided(decision)
+        change = asyncio.get_running_loop().create_task(
+            self._change_password(request.token, asked, decision)
+        )
+        self._changes.add(change)
+        change.add_done_callback(self._changes.discard)
+        return LATER
+
+    async def _change_password(self, token: int, asked: AuthRequest, decision: Decision) -> None:
+        """Success is told when the store has the new password, and not before."""
+        identity, password = decision.identity, decision.new_password
+        assert identity is not None
+        assert password is not None
+        try:
+            await self._keep_password(identity.user, password)
+        except Exception as error:  # the store's, whatever it is: the peer waits for an answer
+            told = occur("AUTH", 102, peer=asked.peer, user=identity.user, reason=str(error))
+            self.record(told)
+            decision = self._authenticator.not_kept(asked, decision)
+        self._complete(token, self._decided(decision))
+
+    def _decided(self, decision: Decision) -> AuthResult:
         for occurrence in decision.events:
             self.record(occurrence)
         return decision.result

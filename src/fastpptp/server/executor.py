@@ -66,7 +66,7 @@ class Answers(Protocol):
     What says LATER answers by itself, by the manager's complete(), once.
     """
 
-    def authenticate(self, request: Authenticate, now: float) -> AuthResult: ...
+    def authenticate(self, request: Authenticate, now: float) -> AuthResult | Later: ...
 
     def logout(self, identity: object) -> None: ...
 
@@ -207,8 +207,9 @@ class Executor:
 
     # Requests and records.
 
-    def _authenticate(self, effect: Authenticate, now: float) -> tuple[int, Any]:
-        return effect.token, self._answers.authenticate(effect, now)
+    def _authenticate(self, effect: Authenticate, now: float) -> tuple[int, Any] | None:
+        answer = self._answers.authenticate(effect, now)
+        return None if answer is LATER else (effect.token, answer)
 
     def _logout(self, effect: Logout, now: float) -> None:
         self._answers.logout(effect.identity)

@@ -99,9 +99,8 @@ class Headend:
         self.events = EventSink(policy.events, self.recorder, _call_later)
         self._change_password = change_password
         self._store_lost = False
-        self._tasks: set[asyncio.Task[None]] = set()
         self._answers = LocalAnswers(
-            policy, self.events, reach, self._password_changed,
+            policy, self.events, reach, self._keep_password,
             complete=self._answered, lost=self._address_lost, dhcp_port=dhcp_port,
         )  # fmt: skip
         self.tracer = Tracer(dataplane, self.manager, self._ends, self.events.record)
@@ -194,19 +193,9 @@ class Headend:
         self._do(self.manager.update(policy, now))
         self.events.record(occur("CONFIG", 101, revision=policy.revision))
 
-    def _password_changed(self, user: str, password: str) -> None:
-        """A peer changed its password (MS-CHAP): keep it, and follow the store."""
-        task = asyncio.get_running_loop().create_task(self._keep_password(user, password))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
     async def _keep_password(self, user: str, password: str) -> None:
-        try:
-            policy = await self._change_password(user, password)
-        except FastpptpError as error:
-            self.events.record(occur("AUTH", 102, user=user, reason=str(error)))
-            return
-        self._hold(policy)
+        """A peer changed its password (MS-CHAP): put it into the store, and follow that."""
+        self._hold(await self._change_password(user, password))
 
     def sessions(self, wanted: Callable[[SessionView], bool]) -> list[SessionView]:
         """The sessions that are wanted, oldest first."""
@@ -236,6 +225,11 @@ class Headend:
         """The session's row of the dataplane's stats."""
         row = self._dataplane.stats[view.local_call_id]
         return dict(zip(row.dtype.names, row.item(), strict=True))
+
+    def octets(self) -> tuple[Any, Any, Any]:
+        """What the dataplane counts, a row for each Call-ID: whose it is (the handle), rx, tx."""
+        stats = self._dataplane.stats
+        return stats["handle"].copy(), stats["rx_octets"].copy(), stats["tx_octets"].copy()
 
     def payload(self) -> dict[str, int]:
         """Data of all sessions: of those that have ended, and what the workers' rows have now."""

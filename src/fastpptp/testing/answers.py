@@ -27,7 +27,7 @@ class LocalAnswers:
     """
 
     def __init__(self, policy: PolicySnapshot, wall: datetime = MONDAY_NOON) -> None:
-        self.authenticator = LocalAuthenticator(policy, self._change_password)
+        self.authenticator = LocalAuthenticator(policy)
         self.assignment = Assignment(policy)
         self.passwords: dict[str, str] = {}
         self._wall = wall
@@ -60,6 +60,8 @@ class LocalAnswers:
         )
         if decision.identity is not None:
             self._claims.add(decision.identity.claim)
+            if decision.new_password is not None:
+                self.passwords[decision.identity.user] = decision.new_password
         return decision.result, decision.events
 
     def lease(
@@ -90,6 +92,3 @@ class LocalAnswers:
             raise LocalProtocolError("a lease was given back twice")
         self._leases.remove(grant)
         self.assignment.release(grant)
-
-    def _change_password(self, user: str, password: str) -> None:
-        self.passwords[user] = password

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 from hashlib import md5
@@ -46,15 +46,8 @@ class Users:
         yield "Strip Realm", "no", "default" if name is None else f"user {name}"
 
 
-class Changed(list[tuple[str, str]]):
-    """The passwords that were changed."""
-
-    def __call__(self, user: str, password: str) -> None:
-        self.append((user, password))
-
-
-def authenticator(users: Users, changed: Callable[[str, str], None] | None = None) -> Any:
-    return LocalAuthenticator(users, Changed() if changed is None else changed)
+def authenticator(users: Users) -> Any:
+    return LocalAuthenticator(users)
 
 
 def credential(method: AuthMethod, name: str, password: str) -> Credential:

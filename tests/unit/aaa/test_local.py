@@ -27,7 +27,6 @@ from tests.unit.aaa.support import (
     METHODS,
     PASSWORD,
     PEER,
-    Changed,
     Users,
     authenticator,
     credential,
@@ -70,7 +69,7 @@ def test_the_right_password(method: AuthMethod) -> None:
 
 def test_with_the_configuration_itself() -> None:
     policy = PolicySnapshot(profiles.default())
-    decision = local_module.LocalAuthenticator(policy, Changed()).authenticate(request())
+    decision = local_module.LocalAuthenticator(policy).authenticate(request())
     assert identity_of(decision).group == "pptpgroup"
 
 
@@ -306,12 +305,11 @@ every_mschap = pytest.mark.parametrize("method", METHODS[2:])
 
 @every_mschap
 def test_an_expired_password_is_changed(method: AuthMethod) -> None:
-    changed = Changed()
-    ours = authenticator(Users().add("pptpuser", password_expired=True), changed)
+    ours = authenticator(Users().add("pptpuser", password_expired=True))
     assert ours.authenticate(request(method=method)).result == Reject(648)
     decision = ours.authenticate(change(method, "a new passwörd"))
     identity_of(decision)
-    assert changed == [("pptpuser", "a new passwörd")]
+    assert decision.new_password == "a new passwörd"
     assert texts(decision) == ["User [pptpuser] changed the password"]
     assert isinstance(decision.result, Accept)
     assert decision.result.keys is not None
@@ -329,18 +327,16 @@ def test_an_expired_password_is_changed(method: AuthMethod) -> None:
 def test_a_password_that_the_rules_forbid(
     method: AuthMethod, new: str, attributes: dict[str, Any]
 ) -> None:
-    changed = Changed()
     users = Users().add("pptpuser", **{"password_expired": True, **attributes})
-    decision = authenticator(users, changed).authenticate(change(method, new))
+    decision = authenticator(users).authenticate(change(method, new))
     assert decision.result == Reject(709)
     assert decision.cause is Cause.PASSWORD_NOT_CHANGED
-    assert changed == []
+    assert decision.new_password is None
 
 
 @every_mschap
 @pytest.mark.parametrize("field", ["encrypted_hash", "nt_response", "encrypted_password"])
 def test_a_change_that_was_tampered_with(method: AuthMethod, field: str) -> None:
-    changed = Changed()
     good = change(method, "a new password")
     if method is AuthMethod.MSCHAP_V1 and field != "nt_response":
         field += "_nt"
@@ -351,10 +347,10 @@ def test_a_change_that_was_tampered_with(method: AuthMethod, field: str) -> None
         users = Users().add("pptpuser", password_expired=True)
         if field.startswith("encrypted_password") and octet == 0:
             continue  # padding
-        decision = authenticator(users, changed).authenticate(given)
+        decision = authenticator(users).authenticate(given)
         assert decision.result == Reject(709)
         assert decision.cause is Cause.WRONG_PASSWORD
-    assert changed == []
+        assert decision.new_password is None
 
 
 @every_mschap
@@ -366,13 +362,24 @@ def test_a_change_by_who_does_not_know_the_old_password(method: AuthMethod) -> N
 
 @every_mschap
 def test_no_login_is_left_for_the_changed_password(method: AuthMethod) -> None:
-    changed = Changed()
     users = Users().add("pptpuser", password_expired=True, simultaneous_logins=1)
-    ours = authenticator(users, changed)
+    ours = authenticator(users)
     identity_of(ours.authenticate(change(method, "a new password")))
     second = ours.authenticate(change(method, "another password"))
     assert second.cause is Cause.LOGINS_EXCEEDED
-    assert changed == [("pptpuser", "a new password")]
+    assert second.new_password is None
+
+
+@every_mschap
+def test_a_changed_password_that_could_not_be_kept(method: AuthMethod) -> None:
+    users = Users().add("pptpuser", password_expired=True, simultaneous_logins=1)
+    ours = authenticator(users)
+    asked = change(method, "a new password")
+    decision = ours.not_kept(asked, ours.authenticate(asked))
+    assert decision.result == Reject(709)
+    assert texts(decision)[0].startswith("Authentication rejected: Reason = Password could not")
+    assert len(ours.claims) == 0
+    identity_of(ours.authenticate(asked))
 
 
 def test_change_password_version_1_and_lan_manager_forms_are_refused() -> None:

@@ -130,6 +130,7 @@ class Rig:
     device: Recorder
     policies: list[Configuration | FastpptpError]
     passwords: list[tuple[str, str]]
+    keeping: asyncio.Event | None = None  # until when a changed password is on its way to the store
     clients: list[TcpClient] = field(default_factory=list)
     receivers: list[Callable[[tuple[int, int], bytes], bool]] = field(default_factory=list)
 
@@ -213,6 +214,8 @@ async def running(
 
     async def change_password(user: str, password: str) -> PolicySnapshot:
         passwords.append((user, password))
+        if rig.keeping is not None:
+            await rig.keeping.wait()
         return await load()
 
     rig: Rig

@@ -245,14 +245,60 @@ def test_pptp_is_switched_off() -> None:
     run(test)
 
 
-def test_a_peer_that_changed_its_password_is_kept() -> None:
+def expired() -> Configuration:
+    tree = profiles.default()
+    user = tree.users["pptpuser"]
+    attributes = {**user.attributes, "password_expired": True}
+    return replace(tree, users={"pptpuser": replace(user, attributes=attributes)})
+
+
+def test_a_changed_password_is_kept_before_the_peer_is_told() -> None:
     async def test() -> None:
-        async with running() as rig:
+        async with running(expired()) as rig:
+            kept = rig.keeping = asyncio.Event()
             rig.policies.append(profiles.default("another12"))
-            rig.headend._password_changed("pptpuser", "another12")
-            await until(lambda: "CONFIG/101" in rig.texts())
-            assert rig.passwords == [("pptpuser", "another12")]
+            client = await rig.dial(replace(link_config(), new_password="another12"))
+            await until(lambda: rig.passwords == [("pptpuser", "another12")])
+            for _ in range(100):
+                await asyncio.sleep(0)
+            assert not {"AUTH/101", "PPP/8"} & set(rig.texts())
+            kept.set()
+            await until(lambda: client.client.calls[0].is_up)
+            assert rig.texts().index("CONFIG/101") < rig.texts().index("PPP/8")
+            assert "AUTH/101" in rig.texts()
             await rig.dial_up(link_config(password="another12"))
+
+    run(test)
+
+
+def test_a_peer_is_told_that_its_password_could_not_be_kept() -> None:
+    async def test() -> None:
+        async with running(expired()) as rig:
+            rig.policies.append(UnavailableError("the store is being changed by another"))
+            await rig.dial(replace(link_config(), new_password="another12"))
+            await until(lambda: "PPP/9" in rig.texts())
+            told = rig.event("AUTH", 102).text()
+            assert told.endswith("the password: the store is being changed by another")
+            assert "Password could not be changed" in rig.event("AUTH", 5).text()
+            assert not {"AUTH/101", "PPP/8", "CONFIG/101"} & set(rig.texts())
+            assert rig.headend.holdings()["logins"] == 0
+
+    run(test)
+
+
+def test_a_peer_that_left_while_its_password_was_kept() -> None:
+    async def test() -> None:
+        async with running(expired()) as rig:
+            kept = rig.keeping = asyncio.Event()
+            rig.policies.append(profiles.default("another12"))
+            client = await rig.dial(replace(link_config(), new_password="another12"))
+            await until(lambda: bool(rig.passwords))
+            assert client.transport is not None
+            client.transport.abort()
+            await until(lambda: one(rig) == 0)
+            kept.set()
+            await until(lambda: "AUTH/101" in rig.texts())
+            assert rig.headend.holdings()["logins"] == 0
 
     run(test)
 
