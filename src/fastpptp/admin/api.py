@@ -4,6 +4,7 @@
 |---|---|---|
 | GET /v1/version | | version |
 | GET /v1/sessions | user, group, client, address, method, encryption, state | sessions |
+| GET /v1/sessions/top | as sessions, by, first, limit, watcher | a page (admin/ranking.py) |
 | GET /v1/sessions/ID | | one session in detail |
 | POST /v1/sessions/ID/ping | | address, server_address, rtt: seconds, null without a reply |
 | POST /v1/logout | session, user, group, address, or all: true; edited | sessions: those ended |
@@ -45,7 +46,8 @@ from fastpptp.admin import PREFIX, feed, views
 from fastpptp.admin.author import administrator, author
 from fastpptp.admin.meter import Meter
 from fastpptp.admin.monitor import Monitor
-from fastpptp.admin.query import event_query, peer, selection, session_filter, wrong
+from fastpptp.admin.query import event_query, peer, selection, session_filter, top_query, wrong
+from fastpptp.admin.ranking import Ranking
 from fastpptp.admin.trace import Traces
 from fastpptp.errors import ConfigurationError, FastpptpError, UnavailableError
 from fastpptp.events.catalogue import occur
@@ -70,6 +72,7 @@ class AdminApi:
     def __init__(self, headend: Headend) -> None:
         self._headend = headend
         self._meter = Meter(headend)
+        self._ranking = Ranking(headend, self._meter)
 
     def application(self) -> web.Application:
         application = web.Application(middlewares=[_errors_as_json])
@@ -77,6 +80,7 @@ class AdminApi:
             [
                 web.get(f"{PREFIX}/version", self.version),
                 web.get(f"{PREFIX}/sessions", self.sessions),
+                web.get(f"{PREFIX}/sessions/top", self.top),
                 web.get(f"{PREFIX}/sessions/{{id:[0-9]+}}", self.session),
                 web.post(f"{PREFIX}/sessions/{{id:[0-9]+}}/ping", self.ping),
                 web.post(f"{PREFIX}/logout", self.logout),
@@ -109,6 +113,25 @@ class AdminApi:
             if len(rows) % TURN == 0:
                 await asyncio.sleep(0)
         return web.json_response({"sessions": rows})
+
+    async def top(self, request: web.Request) -> web.Response:
+        who = administrator(request)
+        now, wall = asyncio.get_running_loop().time(), wall_clock()
+        wanted, query = top_query(request.query)
+        page = self._ranking.page(who, wanted, query, now)
+        rows = [
+            views.session_summary(entry.view, self._meter.row(who, entry.view), now, wall)
+            | views.rates(entry.rx_rate, entry.tx_rate)
+            for entry in page.entries
+        ]
+        return web.json_response(
+            {
+                "sessions": rows,
+                "total": page.total,
+                "rx_rate": page.rx_rate,
+                "tx_rate": page.tx_rate,
+            }
+        )
 
     async def session(self, request: web.Request) -> web.Response:
         view = self._named(request)

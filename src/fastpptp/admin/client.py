@@ -45,6 +45,11 @@ class AdminClient:
         found: list[dict[str, Any]] = self._get("/sessions", filters)["sessions"]
         return found
 
+    def top(self, **query: object) -> dict[str, Any]:
+        """A page of the sessions that have most of something: as filters, and by, first, limit,
+        watcher (whose throughput is since it last asked)."""
+        return self._get("/sessions/top", query)
+
     def session(self, number: int) -> dict[str, Any]:
         return self._ask("GET", f"/sessions/{number}")
 

@@ -81,6 +81,12 @@ class Meter:
         counted = {name: row[name] for name in row.keys() - views.NO_COUNTERS}
         return {**row, **less(counted, base.rows[view.id])}
 
+    def forgotten(self, who: str, view: SessionView) -> int:
+        """Octets of both directions that a session had counted at the Reset."""
+        base = self._baselines.get(who)
+        row = base.rows.get(view.id) if base is not None else None
+        return 0 if row is None else row["rx_octets"] + row["tx_octets"]
+
     def pptp(self, who: str) -> dict[str, Any]:
         """Monitoring | Statistics | PPTP."""
         totals = self.totals(who)

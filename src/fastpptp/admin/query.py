@@ -15,6 +15,7 @@ from fastpptp.session import SessionState, SessionView
 
 LARGEST_PAGE = 10_000
 NO_ENCRYPTION = "None"
+RANK_NAMES = ("throughput", "data", "duration", "user", "address")
 
 Wanted = Callable[[SessionView], bool]
 
@@ -111,6 +112,35 @@ def session_filter(words: Mapping[str, str]) -> Wanted:
     """Whether a session has all that a query's words ask for."""
     values = read_words(words, SESSION_WORDS)
     return lambda view: all(_SESSION_TESTS[word](view, values[word]) for word in values)
+
+
+def _place(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise ValueError
+    return number
+
+
+def _rank(text: str) -> str:
+    if text not in RANK_NAMES:
+        raise ValueError
+    return text
+
+
+_PAGE_OF_TOP = {"by": "throughput", "first": 0, "limit": 10, "watcher": ""}
+_TOP_WORDS = {
+    "by": Word(_rank, ", ".join(RANK_NAMES)),
+    "first": Word(_place, "a number from 0"),
+    "limit": Word(_place, "a number from 0"),
+    "watcher": Word(str, "a name"),
+}
+
+
+def top_query(words: Mapping[str, str]) -> tuple[Wanted, dict[str, Any]]:
+    """Which sessions, as session_filter; and the page of Ranking.page."""
+    about = {word: text for word, text in words.items() if word not in _TOP_WORDS}
+    page = {word: text for word, text in words.items() if word in _TOP_WORDS}
+    return session_filter(about), _PAGE_OF_TOP | read_words(page, _TOP_WORDS)
 
 
 def selection(body: Mapping[str, Any]) -> Wanted:

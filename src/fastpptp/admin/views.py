@@ -52,9 +52,15 @@ def session_summary(view: SessionView, row: Row, now: float, wall: datetime) -> 
         "duration": int(now - since),
         "rx_octets": row["rx_octets"],
         "tx_octets": row["tx_octets"],
+        "data": row["rx_octets"] + row["tx_octets"],
         "rx_packets": row["rx_packets"],
         "tx_packets": row["tx_packets"],
     }
+
+
+def rates(rx_rate: float, tx_rate: float) -> dict[str, float]:
+    """Bits a second of a session: from the client, to it, both."""
+    return {"rx_rate": rx_rate, "tx_rate": tx_rate, "throughput": rx_rate + tx_rate}
 
 
 def session_detail(view: SessionView, row: Row, now: float, wall: datetime) -> dict[str, Any]:

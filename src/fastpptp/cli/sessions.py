@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -29,11 +30,12 @@ from fastpptp.cli.common import (
     octets,
     print_fields,
 )
-from fastpptp.cli.rates import measured, sample, with_data
 from fastpptp.errors import FastpptpError
 
 if TYPE_CHECKING:
     from rich.table import Table
+
+    from fastpptp.admin.client import AdminClient
 
 T = TypeVar("T")
 Ask = Callable[..., list[dict[str, Any]]]
@@ -95,12 +97,13 @@ TOPS = {
 INTERVAL = 1.0  # seconds between the two samples that throughput takes
 
 
-def _top_ten(ask: Ask, filters: Mapping[str, object], rank: Column) -> list[dict[str, Any]]:
-    first = sample(ask, filters)
-    if rank.key != "throughput":
-        return ordered(with_data(first.rows), rank, reverse=True)[:TOP_TEN]
-    time.sleep(INTERVAL)
-    return ordered(measured(first, sample(ask, filters)), rank, reverse=True)[:TOP_TEN]
+def _top_ten(headend: AdminClient, filters: Mapping[str, object], by: str) -> list[dict[str, Any]]:
+    query = {**filters, "by": by, "watcher": f"top ten {os.getpid()}"}
+    if by == "throughput":
+        headend.top(**query, limit=0)
+        time.sleep(INTERVAL)
+    found: list[dict[str, Any]] = headend.top(**query, limit=TOP_TEN)["sessions"]
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +139,7 @@ def sessions(
     if top is not None:
         rank = TOPS[top]
         columns_of_top = chosen((rank, *(c for c in SESSION_COLUMNS if c is not rank)), columns)
-        ten = _top_ten(env.headend().sessions, filters, rank)
+        ten = _top_ten(env.headend(), filters, top)
         env.answer(ten, lambda: print_rows(columns_of_top, ten))
         return
     known = ENDED_COLUMNS if ended else SESSION_COLUMNS

@@ -10,14 +10,13 @@ import time
 import tty
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from fastpptp.cli.columns import Column, by_address, ordered, rich_table
+from fastpptp.cli.columns import Column, by_address, rich_table
 from fastpptp.cli.common import Environment, bits, clock, environment, octets, shown
-from fastpptp.cli.rates import Sample, measured, with_data
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -41,29 +40,20 @@ COLUMNS = (
     Column("Data", "data", text=octets, right=True),
     Column("Duration", "duration", text=clock, right=True),
 )
-# What s goes through, and whether the largest come first.
-ORDERS = (
-    ("throughput", Column("Throughput", "throughput"), True),
-    ("data", COLUMNS[5], True),
-    ("duration", COLUMNS[6], True),
-    ("user", COLUMNS[1], False),
-    ("address", COLUMNS[2], False),
-)
+# What s goes through: the orders that the headend knows.
+ORDERS = ("throughput", "data", "duration", "user", "address")
 HEAD = 6  # lines that are not sessions
 UP, DOWN = "\x1b[A", "\x1b[B"
+ALL = 65_536  # sessions
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What the headend said at one time."""
+    """What the headend said at one time, monotonic seconds."""
 
-    sessions: Sample
+    at: float
+    page: dict[str, Any]
     statistics: dict[str, Any]
-
-
-def read(headend: AdminClient) -> Reading:
-    statistics = headend.statistics()
-    return Reading(Sample(time.monotonic(), headend.sessions()), statistics)
 
 
 @dataclass(slots=True)
@@ -82,21 +72,29 @@ class Screen:
         self.first = max(0, min(self.first, rows - 1))
         return key != "q"
 
-    def show(self, before: Reading, after: Reading, height: int) -> Group:
+    def page(self, headend: AdminClient, limit: int) -> dict[str, Any]:
+        """The sessions to be shown, and what all carry, since this last asked."""
+        order = ORDERS[self.order]
+        return headend.top(by=order, first=self.first, limit=limit, watcher=f"top {os.getpid()}")
+
+    def show(self, before: Reading, after: Reading) -> Group:
         from rich.console import Group
         from rich.text import Text
 
-        name, column, largest_first = ORDERS[self.order]
-        rows = ordered(with_data(measured(before.sessions, after.sessions)), column, largest_first)
-        lines = [_totals(rows, after), _workers(before, after), _drops(before, after)]
+        lines = [_totals(after), _workers(before, after), _drops(before, after)]
         told = [Text(line, no_wrap=True, overflow="ellipsis") for line in lines]
-        keys = Text(f"q quit   s sort (by {name})   up, down", style="dim", no_wrap=True)
-        listed = rows[self.first : self.first + max(height - HEAD, 1)]
-        return Group(*told, rich_table(COLUMNS, listed), keys)
+        by = ORDERS[self.order]
+        keys = Text(f"q quit   s sort (by {by})   up, down", style="dim", no_wrap=True)
+        return Group(*told, rich_table(COLUMNS, after.page["sessions"]), keys)
 
 
-def _totals(rows: list[dict[str, Any]], after: Reading) -> str:
-    rx, tx = (sum(row[way] for row in rows) for way in ("rx_rate", "tx_rate"))
+def read(headend: AdminClient, screen: Screen, limit: int) -> Reading:
+    statistics = headend.statistics()
+    return Reading(time.monotonic(), screen.page(headend, limit), statistics)
+
+
+def _totals(after: Reading) -> str:
+    rx, tx = after.page["rx_rate"], after.page["tx_rate"]
     counts = after.statistics
     return (
         f"{time.strftime('%H:%M:%S')}  sessions {counts['active_sessions']} "
@@ -106,7 +104,7 @@ def _totals(rows: list[dict[str, Any]], after: Reading) -> str:
 
 
 def _workers(before: Reading, after: Reading) -> str:
-    seconds = max(after.sessions.at - before.sessions.at, 1e-3)
+    seconds = max(after.at - before.at, 1e-3)
     old = before.statistics["worker_seconds"]
     loads = (
         f"{number}: {max(used - old.get(number, 0), 0) / seconds:.0%}"
@@ -135,39 +133,43 @@ def _drops(before: Reading, after: Reading) -> str:
 @environment
 def top(env: Environment, interval: float, count: int | None) -> None:
     """Watch throughput, drops and load. q ends it, s sorts, up and down scroll."""
-    headend = env.headend()
-    before = read(headend)
+    headend, screen = env.headend(), Screen()
     if env.as_json:
+        read(headend, screen, 0)
         time.sleep(interval)
-        after = read(headend)
-        rows = with_data(measured(before.sessions, after.sessions))
-        env.answer({"sessions": rows, "statistics": after.statistics}, lambda: None)
+        after = read(headend, screen, ALL)
+        answer = {"sessions": after.page["sessions"], "statistics": after.statistics}
+        env.answer(answer, lambda: None)
         return
     with suppress(KeyboardInterrupt), _keys() as wait:
-        _run(headend, before, interval, count, wait)
+        _run(headend, screen, interval, count, wait)
 
 
 def _run(
-    headend: AdminClient, before: Reading, interval: float, count: int | None,
+    headend: AdminClient, screen: Screen, interval: float, count: int | None,
     wait: Callable[[float], str],
 ) -> None:  # fmt: skip
     from rich.console import Console
     from rich.live import Live
 
     console = Console(highlight=False)
-    screen, after, drawn = Screen(), before, 0
+    rows = max(console.height - HEAD, 1)
+    before = after = read(headend, screen, rows)
+    drawn = 0
     with Live(console=console, screen=console.is_terminal, auto_refresh=False) as live:
         while True:
-            live.update(screen.show(before, after, console.height), refresh=True)
+            live.update(screen.show(before, after), refresh=True)
             drawn += 1
             if drawn == count:
                 return
             end = time.monotonic() + interval
             while (key := wait(max(end - time.monotonic(), 0))) != "":
-                if not screen.press(key, len(after.sessions.rows)):
+                if not screen.press(key, after.page["total"]):
                     return
-                live.update(screen.show(before, after, console.height), refresh=True)
-            before, after = after, read(headend)
+                after = replace(after, page=screen.page(headend, rows))
+                live.update(screen.show(before, after), refresh=True)
+            rows = max(console.height - HEAD, 1)
+            before, after = after, read(headend, screen, rows)
 
 
 @contextmanager
