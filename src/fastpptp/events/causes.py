@@ -349,6 +349,11 @@ class Cause(Enum):
         return ACCT_TERMINATE_CAUSES[self.radius]
 
     @property
+    def addition(self) -> str | None:
+        """What PPTP/35 adds. As in the product nothing, where PPP/6 or PPP/12 has said it."""
+        return None if self in _TOLD_BEFORE else self.info
+
+    @property
     def words(self) -> str:
         """What tells it apart from others of the same text."""
         return self.info or self.login or self.text
@@ -357,3 +362,8 @@ class Cause(Enum):
     def whole(self) -> str:
         """Text and info on one line."""
         return f"{self.text} ({self.info})" if self.info else self.text
+
+
+_TOLD_BEFORE = frozenset(
+    {Cause.ENCRYPTION_REQUIRED, Cause.METHOD_NOT_ALLOWED, Cause.NO_COMMON_AUTHENTICATION}
+)

@@ -80,11 +80,6 @@ _END_EVENTS: Mapping[LinkEnd, int] = MappingProxyType(
     }
 )
 
-# Causes that an event of the reference's names (PPP/6 and 12); its PPTP/35 then says no more.
-_NAMED = frozenset(
-    {Cause.ENCRYPTION_REQUIRED, Cause.METHOD_NOT_ALLOWED, Cause.NO_COMMON_AUTHENTICATION}
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Anonymous:
@@ -268,7 +263,7 @@ class HeadendSession(Session):
             local_call_id=self.handle & 0xFFFF,
             serial=self.call.serial,
             reason=self.why.text,
-            info=None if self.why in _NAMED else self.why.info,
+            info=self.why.addition,
             code=self.why,
         )
 

@@ -392,7 +392,7 @@ def test_it_happens_and_is_told_alike_everywhere(cause: Cause, of: Of) -> None:
             event for event in memory.events
             if (event.cls, event.number, event.cause) == ("PPTP", 35, cause.code)
         ]  # fmt: skip
-        info = cause.info or "No additional info"
+        info = cause.addition or "No additional info"
         assert closed.text().endswith(f"reason: {cause.text} ({info})")
     for event in memory.events:
         assert bool(event.cause) or not EVENTS[event.cls, event.number].caused
