@@ -10,8 +10,9 @@
 | POST /v1/logout | session, user, group, address, or all: true; edited | sessions: those ended |
 | POST /v1/tunnels/stop | peer | tunnels: how many are ended |
 | GET /v1/snapshot | | everything at once, a JSON value a line: see admin/snapshot.py |
-| GET /v1/events | class, severity, client, group, newest, per_page, page | events, page, pages |
+| GET /v1/events | see below | events, page, pages, total, exact, newest |
 | DELETE /v1/events | | the event log is empty |
+| GET /v1/sinks | | sinks: where events go, how many got there, were lost, wait; what is wrong |
 | GET /v1/ended | as sessions | ended: the last sessions that ended, newest first |
 | GET /v1/statistics | | counters since the start or the Reset (admin/meter.py), what is held now |
 | GET /v1/statistics/pptp | | totals, and sessions: a row for each |
@@ -24,6 +25,11 @@
 | GET /metrics, /healthz, /readyz | | see admin/monitor.py |
 
 `edited: true` says that their account was changed or deleted, and so the cause.
+Events are asked for by class, severity, client, group, user, since, until, text; after and before,
+sequence numbers, which are left out; newest, 1 for newest first; per_page; page: a number, first or
+last. Where the answer is not exact there are at most `total`, and pages may lack some of theirs;
+`newest` is the log's newest sequence number.
+
 An error is {"error": what, "remedy": what to do, "problems": [{where, what, remedy}]}.
 """
 
@@ -88,6 +94,7 @@ class AdminApi:
                 web.get(f"{PREFIX}/snapshot", self.snapshot),
                 web.get(f"{PREFIX}/events", self.events),
                 web.delete(f"{PREFIX}/events", self.clear_events),
+                web.get(f"{PREFIX}/sinks", self.sinks),
                 web.get(f"{PREFIX}/ended", self.ended),
                 web.get(f"{PREFIX}/statistics", self.statistics),
                 web.get(f"{PREFIX}/statistics/pptp", self.pptp_statistics),
@@ -202,6 +209,10 @@ class AdminApi:
         await self._headend.recorder.clear()
         self._record(request, "event log cleared")
         return web.json_response({})
+
+    async def sinks(self, request: web.Request) -> web.Response:
+        rows = [sink._asdict() for sink in self._headend.recorder.sinks()]
+        return web.json_response({"sinks": rows})
 
     async def statistics(self, request: web.Request) -> web.Response:
         return web.json_response(self._meter.totals(administrator(request)))

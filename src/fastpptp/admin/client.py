@@ -21,6 +21,10 @@ class AdminError(FastpptpError):
     """The headend refused a request: what was asked for is not there, or not possible now."""
 
 
+class NotRunningError(UnavailableError):
+    """Nothing answers on the socket."""
+
+
 class _UnixConnection(HTTPConnection):
     def __init__(self, path: Path, timeout: float | None) -> None:
         super().__init__("localhost", timeout=timeout)
@@ -79,6 +83,11 @@ class AdminClient:
 
     def clear_events(self) -> None:
         self._ask("DELETE", "/events")
+
+    def sinks(self) -> list[dict[str, Any]]:
+        """Where events go, and the counters of each place."""
+        found: list[dict[str, Any]] = self._ask("GET", "/sinks")["sinks"]
+        return found
 
     def ended(self, **filters: object) -> list[dict[str, Any]]:
         """The last sessions that ended, newest first."""
@@ -153,7 +162,7 @@ class AdminClient:
                 raise _as_error(response.status, json.loads(response.read()))
             yield response
         except (FileNotFoundError, ConnectionRefusedError):
-            raise UnavailableError(
+            raise NotRunningError(
                 f"no headend is running: nothing answers on {self._path}",
                 "Start it with `fastpptp serve`, or name its state directory with --state-dir.",
             ) from None

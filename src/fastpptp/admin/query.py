@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
 from fastpptp.errors import ConfigurationError, Problem
 from fastpptp.events.catalogue import CLASSES
-from fastpptp.events.log import EVERY_CLIENT, EventQuery
+from fastpptp.events.log import EVERY_CLIENT, LAST_PAGE, EventQuery
 from fastpptp.ppp.auth.types import AuthMethod
 from fastpptp.session import SessionState, SessionView
 
 LARGEST_PAGE = 10_000
+LARGEST_SEQUENCE = (1 << 63) - 1
+UNITS = {
+    "s": timedelta(seconds=1), "m": timedelta(minutes=1), "h": timedelta(hours=1),
+    "d": timedelta(days=1),
+}  # fmt: skip
 NO_ENCRYPTION = "None"
 RANK_NAMES = ("throughput", "data", "duration", "user", "address")
 
@@ -206,6 +213,34 @@ def _count(text: str) -> int:
     return number
 
 
+def _page(text: str) -> int:
+    return LAST_PAGE if text == "last" else 1 if text == "first" else _count(text)
+
+
+def _sequence(text: str) -> int:
+    number = int(text)
+    if not 0 <= number <= LARGEST_SEQUENCE:
+        raise ValueError
+    return number
+
+
+def _time(text: str) -> datetime:
+    """A time of day of this machine's zone unless it names one, or how long ago."""
+    try:
+        if ago := re.fullmatch(r"([0-9]{1,9})([smhd])", text):
+            return datetime.now(UTC) - int(ago[1]) * UNITS[ago[2]]
+        return _day_and_time(text).astimezone()
+    except OverflowError:
+        raise ValueError from None
+
+
+def _day_and_time(text: str) -> datetime:
+    """As ISO 8601 or as the event log has it."""
+    if "/" not in text:
+        return datetime.fromisoformat(text)
+    return datetime.strptime(text, "%m/%d/%Y %H:%M:%S.%f" if "." in text else "%m/%d/%Y %H:%M:%S")
+
+
 def read_flag(text: str) -> bool:
     """0 or 1."""
     if text not in ("0", "1"):
@@ -213,13 +248,23 @@ def read_flag(text: str) -> bool:
     return text == "1"
 
 
+_TIME = Word(
+    _time, "2026-01-31T18:00, 2026-01-31, 01/31/2026 18:00:00, or how long ago: 90s, 15m, 2h, 3d"
+)
+_SEQUENCE = Word(_sequence, "a sequence number")
 _EVENT_WORDS: Mapping[str, Word] = {
     "class": Word(_classes, f"any of {', '.join(CLASSES)}"),
     "severity": Word(_numbers, "1 to 13, as 1-5 or 1,3"),
     "client": Word(IPv4Address, f"an IPv4 address, {EVERY_CLIENT} = all"),
     "group": Word(str, "a group"),
+    "user": Word(str, "a user"),
+    "since": _TIME,
+    "until": _TIME,
+    "text": Word(str, "a text"),
+    "after": _SEQUENCE,
+    "before": _SEQUENCE,
     "newest": Word(read_flag, "0 or 1"),
     "per_page": Word(_count, f"1 to {LARGEST_PAGE}"),
-    "page": Word(_count, f"1 to {LARGEST_PAGE}"),
+    "page": Word(_page, f"1 to {LARGEST_PAGE}, first, last"),
 }
 _EVENT_FIELDS = {"class": "classes", "severity": "severities", "newest": "newest_first"}

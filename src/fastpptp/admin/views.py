@@ -163,6 +163,8 @@ def event(record: EventRecord) -> dict[str, Any]:
         "number": record.number,
         "repeat": record.repeat,
         "client": _text(record.peer),
+        "group": record.group or None,
+        "user": record.user or None,
         "cause": record.occurrence.cause or None,
         "text": record.text(),
         "line": reference(record),
@@ -175,6 +177,8 @@ def page(found: EventPage) -> dict[str, Any]:
         "page": found.page,
         "pages": found.pages,
         "total": found.total,
+        "exact": found.exact,
+        "newest": found.newest,
     }
 
 

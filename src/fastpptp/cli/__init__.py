@@ -12,6 +12,7 @@ from fastpptp.cli.common import Commands, Environment, environment
 from fastpptp.cli.config import config
 from fastpptp.cli.dial import dial
 from fastpptp.cli.doctor import doctor
+from fastpptp.cli.events import events
 from fastpptp.cli.filters import filter_
 from fastpptp.cli.groups import base_group, group
 from fastpptp.cli.hours import hours
@@ -19,7 +20,7 @@ from fastpptp.cli.ping import ping_client
 from fastpptp.cli.pools import pool
 from fastpptp.cli.sections import SECTIONS, event_class
 from fastpptp.cli.serve import init, serve
-from fastpptp.cli.sessions import events, logout, reload, session, sessions
+from fastpptp.cli.sessions import logout, reload, session, sessions
 from fastpptp.cli.statistics import statistics
 from fastpptp.cli.top import top
 from fastpptp.cli.trace import trace

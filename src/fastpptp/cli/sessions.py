@@ -1,4 +1,4 @@
-"""fastpptp sessions, session, logout, events, reload: a running headend's commands."""
+"""fastpptp sessions, session, logout, reload: a running headend's commands."""
 
 from __future__ import annotations
 
@@ -213,41 +213,6 @@ def logout(env: Environment, session_ids: tuple[int, ...], **whom: Any) -> None:
     env.answer(ended, lambda: click.echo(f"{len(ended)} session{plural} ended."))
     if missing := [str(one) for one in session_ids if one not in ended]:
         raise FastpptpError(f"there is no session {', '.join(missing)}")
-
-
-@click.command()
-@click.option("--class", "class_", metavar="CLASS,...", help="Event classes, such as PPTP,AUTH.")
-@click.option("--severity", metavar="N-N,...", help="Severities, such as 1-5.")
-@click.option("--client", metavar="IP", help="One client's; 0.0.0.0 is every client.")
-@click.option("--group", metavar="NAME", help="One group's.")
-@click.option("--newest-first", is_flag=True, help="Newest first; else oldest first.")
-@click.option("--per-page", type=click.IntRange(1, 10_000), default=100, show_default=True)
-@click.option("--page", type=click.IntRange(1), help="Pages from the first on; else the newest.")
-@click.option("--clear", is_flag=True, help="Empty the event log.")
-@environment
-def events(
-    env: Environment, class_: str | None, clear: bool, newest_first: bool, page: int | None,
-    per_page: int, **filters: Any,
-) -> None:  # fmt: skip
-    """Show the event log: the newest events, or page by page."""
-    headend = env.headend()
-    if clear:
-        headend.clear_events()
-        env.answer([], lambda: click.echo("The event log is empty."))
-        return
-    # Without a page the newest ones are wanted, whichever comes first on the screen.
-    backwards = newest_first or page is None
-    query = {"class": class_, **filters, "per_page": per_page, "page": page or 1}
-    found = headend.events(newest=int(backwards), **query)
-    listed = found["events"] if newest_first or not backwards else found["events"][::-1]
-    env.answer(listed, lambda: _print_events(listed, found, page))
-
-
-def _print_events(listed: list[dict[str, Any]], found: Mapping[str, Any], page: int | None) -> None:
-    for event in listed:
-        click.echo(event["line"])
-    if page is not None:
-        click.echo(f"page {found['page']} of {found['pages']}, {found['total']} events", err=True)
 
 
 @click.command()

@@ -20,7 +20,7 @@ from typing import Any
 
 from fastpptp.events.log import EventRecord
 from fastpptp.recorder import terms
-from fastpptp.recorder.schema import NewerError, connect
+from fastpptp.recorder.schema import ENDS, NewerError, connect
 from fastpptp.recorder.wire import EPOCH, MICROSECOND, microseconds
 
 INSERT = "INSERT INTO events VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
@@ -142,7 +142,7 @@ class EventDatabase:
     def _take_up(self, aside: tuple[str, str, str] | None) -> Opened:
         """Go on where the last recorder ended."""
         facts = dict(self._db.execute("SELECT name, value FROM facts"))
-        first, last = self._db.execute("SELECT min(place), max(place) FROM events").fetchone()
+        first, last = self._db.execute(ENDS).fetchone()
         self._next = max(facts.get("next", 0), 0 if last is None else last + 1)
         self._first = self._next if first is None else first
         newest = self._db.execute(
@@ -194,7 +194,7 @@ class EventDatabase:
 
     def _index_block(self, block: int) -> None:
         start = block * terms.BLOCK
-        found: dict[str, list[int]] = {}
+        found = terms.Places()
         sequences, times = [], []
         for row in self._db.execute(
             "SELECT place, sequence, time, class, severity, client, group_name, user_name, text "
@@ -209,11 +209,9 @@ class EventDatabase:
             having |= {terms.of_group(group), terms.of_user(user)}
             if client is not None:
                 having.add(terms.of_client(client))
+            at_place = place - start
             for term in having:
-                if term in found:
-                    found[term].append(place - start)
-                else:
-                    found[term] = [place - start]
+                found[term](at_place)
         if not sequences:
             return
         with _Transaction(self._db):
@@ -223,7 +221,7 @@ class EventDatabase:
             )
             self._db.executemany(
                 "INSERT INTO terms VALUES (?,?,?)",
-                ((block, term, terms.pack(found[term])) for term in sorted(found)),
+                ((block, *packed) for packed in found.packed()),
             )
 
 

@@ -19,7 +19,7 @@ from fastpptp.errors import UnavailableError
 from fastpptp.events.log import EVERY_CLIENT, EventPage, EventQuery, EventRecord, Told, turn_to
 from fastpptp.events.routing import Destination
 from fastpptp.recorder import terms
-from fastpptp.recorder.schema import NewerError, look
+from fastpptp.recorder.schema import ENDS, NewerError, look
 from fastpptp.recorder.terms import BLOCK, Bits
 from fastpptp.recorder.wire import EPOCH, MICROSECOND, microseconds
 
@@ -66,7 +66,7 @@ class _Search:
 
     def page(self) -> EventPage:
         query = self._query
-        first, last = self._db.execute("SELECT min(place), max(place) FROM events").fetchone()
+        first, last = self._db.execute(ENDS).fetchone()
         if first is None:
             return EventPage((), 1, 1, 0)
         newest = self._db.execute("SELECT sequence FROM events WHERE place = ?", (last,))
@@ -102,7 +102,7 @@ class _Search:
 
     def _of_block(self, block: int, there: Bits, bounds: Sequence[int] | None) -> Bits:
         if bounds is None:
-            return self._verified(block, self._looked_through(block, self._conditions))
+            return self._looked_through(block, self._conditions, self._folded)
         inside = _inside(self._query, bounds)
         if inside is False:
             return 0
@@ -110,41 +110,46 @@ class _Search:
             there &= self._looked_through(block, _window(self._query))
         return self._indexed(block, there) if there else 0
 
-    def _looked_through(self, block: int, conditions: dict[str, list[Any]]) -> Bits:
-        """The places of a block that fulfil conditions, row by row."""
+    def _looked_through(
+        self, block: int, conditions: dict[str, list[Any]], folded: str = ""
+    ) -> Bits:
+        """The places of a block that fulfil conditions and have a text, row by row."""
         where = " AND ".join(["place >= ? AND place < ?", *conditions])
         values = [value for values in conditions.values() for value in values]
         start = block * BLOCK
+        columns = "place, text" if folded else "place, ''"
         rows = self._db.execute(
-            f"SELECT place FROM events WHERE {where}", (start, start + BLOCK, *values)
+            f"SELECT {columns} FROM events WHERE {where}", (start, start + BLOCK, *values)
         )
-        return terms.bits_of(place - start for (place,) in rows)
+        return terms.bits_of(place - start for place, words in rows if folded in words.casefold())
 
     def _indexed(self, block: int, bits: Bits) -> Bits:
-        wanted = [term for group in self._any_of for term in group] + self._all_of
-        sets = self._sets(block, wanted)
+        needed = self._sets(block, self._all_of)
+        if len(needed) < len(self._all_of):
+            return 0
+        for stored in sorted(needed.values(), key=len):  # what few have first
+            bits &= terms.unpack(stored)
+            if not bits:
+                return 0
         for group in self._any_of:
             either = 0
-            for term in group:
-                either |= sets.get(term, 0)
+            for stored in self._sets(block, group).values():
+                either |= terms.unpack(stored)
             bits &= either
-        for term in self._all_of:
-            bits &= sets.get(term, 0)
         if bits and 0 < len(self._folded) < terms.GRAM:
             bits &= self._short(block)
         return bits
 
-    def _sets(self, block: int, wanted: list[str]) -> dict[str, Bits]:
-        found = {}
-        for at in range(0, len(wanted), VALUES):
-            some = wanted[at : at + VALUES]
-            marks = ",".join("?" * len(some))
-            for term, places in self._db.execute(
-                f"SELECT term, places FROM terms WHERE block = ? AND term IN ({marks})",
-                (block, *some),
-            ):
-                found[term] = terms.unpack(places)
-        return found
+    def _sets(self, block: int, wanted: list[str]) -> dict[str, bytes]:
+        """What is stored of these terms; there are never many."""
+        if not wanted:
+            return {}
+        marks = ",".join("?" * len(wanted))
+        rows = self._db.execute(
+            f"SELECT term, places FROM terms WHERE block = ? AND term IN ({marks})",
+            (block, *wanted),
+        )
+        return dict(rows.fetchall())
 
     def _short(self, block: int) -> Bits:
         """Where a text of one or two characters stands."""

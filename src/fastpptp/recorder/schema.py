@@ -18,6 +18,9 @@ JOURNAL_OCTETS = 64 << 20
 
 BUSY_SECONDS = 5.0
 
+# The oldest and the newest place. Asked for both at once SQLite would look at all between.
+ENDS = "SELECT (SELECT min(place) FROM events), (SELECT max(place) FROM events)"
+
 EVENTS = """
 CREATE TABLE facts (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE events (

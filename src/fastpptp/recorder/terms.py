@@ -8,7 +8,7 @@ however many events there are and whatever is asked for, and how many they are i
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeAlias
 
 BLOCK = 8192  # events
@@ -21,6 +21,10 @@ GRAM = 3
 
 # Terms of a text that are looked up; what they let through is read anyway.
 LOOKED_UP = 16
+
+# A block's bits as binary digits, the last place first.
+ZEROS = b"0" * BLOCK
+ONE = ord("1")
 
 # One bit for each event of a block.
 Bits: TypeAlias = int
@@ -71,10 +75,24 @@ def pack(places: list[int]) -> bytes:
     """Places in a block, rising, as they are stored."""
     if len(places) <= FEW:
         return array("H", places).tobytes()
-    bits = bytearray(OCTETS)
-    for place in places:
-        bits[place >> 3] |= 1 << (place & 7)
-    return bytes(bits)
+    return bits_of(places).to_bytes(OCTETS, "little")
+
+
+class Places(dict[str, Callable[[int], None]]):
+    """Collects the places of terms: `places[term](place)`, which is most of an index's cost."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lists: dict[str, list[int]] = {}
+
+    def __missing__(self, term: str) -> Callable[[int], None]:
+        places = self._lists[term] = []
+        self[term] = places.append
+        return places.append
+
+    def packed(self) -> Iterator[tuple[str, bytes]]:
+        """Every term, in order, and its places as they are stored."""
+        return ((term, pack(self._lists[term])) for term in sorted(self._lists))
 
 
 def unpack(stored: bytes) -> Bits:
@@ -82,14 +100,17 @@ def unpack(stored: bytes) -> Bits:
         return int.from_bytes(stored, "little")
     places: array[int] = array("H")
     places.frombytes(stored)
-    return bits_of(places)
-
-
-def bits_of(places: Iterable[int]) -> Bits:
     bits = bytearray(OCTETS)
     for place in places:
         bits[place >> 3] |= 1 << (place & 7)
     return int.from_bytes(bits, "little")
+
+
+def bits_of(places: Iterable[int]) -> Bits:
+    digits = bytearray(ZEROS)
+    for place in places:
+        digits[~place] = ONE
+    return int(digits, 2)
 
 
 def span(first: int, last: int) -> Bits:

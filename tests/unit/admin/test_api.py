@@ -235,7 +235,7 @@ def test_events(tmp_path: Path) -> None:
         page = json.loads((await made.cli("events", "--per-page", "2", "--page", "1", "--json"))[1])
         assert page == oldest[:2]
         assert "page 1 of" in (await made.cli("events", "--per-page", "2", "--page", "1"))[1]
-        assert (await made.cli("events", "--clear"))[0] == 0
+        assert (await made.cli("events", "clear"))[0] == 0
         (left,) = (await made.ask(made.client.events))["events"]
         assert left["text"] == f"Administrator {this_process()}: event log cleared"
 

@@ -1,0 +1,134 @@
+"""fastpptp events while no headend runs: it reads what the last one left."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from fastpptp.events.log import EventQuery
+from fastpptp.recorder.query import read
+from tests.unit.cli.conftest import Installation
+from tests.unit.recorder.support import NOON, fill, told
+
+RECORDS = [
+    told(1, "Tunnel to peer 0.0.0.7 established", client=7),
+    told(2, "User [alice]\nAuthenticated", cls="PPP", severity=5, client=7, user="alice",
+         seconds=60),
+    told(5, "User [bob] Group [sales] connected", cls="AUTH", group="sales", user="bob",
+         seconds=120),
+    told(6, "Tunnel to peer 0.0.0.8 established", client=8, seconds=180),
+]  # fmt: skip
+
+
+@pytest.fixture
+def left(installed: Installation) -> Installation:
+    """An installation whose headend has run."""
+    fill(installed.state / "events.db", RECORDS)
+    return installed
+
+
+def numbers(left: Installation, *words: str) -> list[int]:
+    found: list[dict[str, int]] = left.json("events", *words)
+    return [event["sequence"] for event in found]
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("", [1, 2, 5, 6]),
+        ("--newest-first", [6, 5, 2, 1]),
+        ("--class PPP,AUTH", [2, 5]),
+        ("--severity 4", [1, 5, 6]),
+        ("--severity 5-13", [2]),
+        ("--client 0.0.0.7", [1, 2]),
+        ("--client 0.0.0.0", [1, 2, 5, 6]),
+        ("--group sales", [5]),
+        ("--user alice", [2]),
+        ("--text TUNNEL", [1, 6]),
+        ("--text peer --client 0.0.0.8", [6]),
+        ("--since 2026-01-02T12:01:00+00:00", [2, 5, 6]),
+        ("--until 2026-01-02T12:01:00+00:00", [1, 2]),
+        ("--since 1m", []),
+        ("--per-page 2", [5, 6]),
+        ("--per-page 2 --page first", [1, 2]),
+        ("--per-page 3 --page 2", [6]),
+        ("--per-page 3 --page last", [6]),
+        ("--per-page 3 --page last --newest-first", [1]),
+    ],
+)
+def test_filters_and_pages(left: Installation, words: str, found: list[int]) -> None:
+    assert numbers(left, *words.split()) == found
+
+
+def test_a_time_as_the_log_prints_it(left: Installation) -> None:
+    local = NOON.astimezone()
+    at = f"{local:%m/%d/%Y %H:%M}:59"
+    assert numbers(left, "--since", at) == [2, 5, 6]
+    assert numbers(left, "--until", f"{at}.500") == [1]
+
+
+def test_people_see_the_products_lines(left: Installation) -> None:
+    result = left.run("events", "--page", "1", "--per-page", "1")
+    assert result.output.splitlines()[-2:] == [
+        "Tunnel to peer 0.0.0.7 established", "page 1 of 4, 4 events",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--class", "PTPP"), "class: 'PTPP' is not valid (allowed: any of ADDRESS, AUTH"),
+        (("--severity", "14"), "severity: '14' is not valid (allowed: 1 to 13"),
+        (("--client", "x"), "client: 'x' is not valid (allowed: an IPv4 address"),
+        (("--since", "soon"), "since: 'soon' is not valid (allowed: 2026-01-31T18:00"),
+        (("--until", "13/32/2026 00:00:00"), "until: '13/32/2026 00:00:00' is not valid"),
+        (("--since", "999999999d"), "since: '999999999d' is not valid"),
+        (("--per-page", "0"), "per_page: '0' is not valid (allowed: 1 to 10000)"),
+        (("--page", "next"), "page: 'next' is not valid (allowed: 1 to 10000, first, last)"),
+        (("--user", "\udcff"), r"user: '\udcff' is not UTF-8"),
+    ],
+)
+def test_wrong_words_are_named(left: Installation, words: tuple[str, ...], said: str) -> None:
+    assert said in left.failed(4, "events", *words)
+
+
+def test_follow_is_no_page(left: Installation) -> None:
+    assert "--follow goes neither" in left.failed(2, "events", "--follow", "--page", "1")
+
+
+def test_saved_as_printed_as_json_and_as_csv(left: Installation, tmp_path: Path) -> None:
+    text, listed, table = tmp_path / "text", tmp_path / "json", tmp_path / "csv"
+    assert left.done("events", "save", str(text)) == f"4 events written to {text}.\n"
+    assert text.read_text() == left.done("events")
+    assert left.done("events", "save", "-") == left.done("events")
+    left.done("events", "save", str(listed), "--format", "json", "--class", "PPP")
+    assert json.loads(listed.read_text()) == left.json("events", "--class", "PPP")
+    left.done("events", "save", str(table), "--format", "csv")
+    with table.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["sequence"] for row in rows] == ["1", "2", "5", "6"]
+    assert rows[1]["text"] == "User [alice]\nAuthenticated"
+    assert rows[0]["user"] == ""
+    assert left.failed(1, "events", "save", str(text)) == (
+        f"fastpptp: {text} exists: name another file, or remove it\n"
+    )
+    left.done("events", "save", str(tmp_path / "none"), "--format", "json", "--user", "nobody")
+    assert json.loads((tmp_path / "none").read_text()) == []
+
+
+def test_emptied_and_a_damaged_one_put_aside(left: Installation) -> None:
+    path = left.state / "events.db"
+    assert left.done("events", "clear") == "The event log is empty.\n"
+    assert read(path, EventQuery()).total == 0
+    path.write_bytes(b"not a database" * 1000)
+    assert "cannot be read" in left.failed(3, "events")
+    left.done("events", "clear")
+    assert numbers(left) == []
+    assert list(left.state.glob("events.db.damaged.*"))
+
+
+def test_sinks_want_a_headend(left: Installation) -> None:
+    assert "no headend is running" in left.failed(3, "events", "sinks")
