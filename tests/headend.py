@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -41,13 +42,13 @@ class Headend:
 
     def __init__(
         self, host: Host, state: Path, *listen: str, workers: int = 1, outer: str = "auto",
-        profile: str = "default",
+        profile: str = "default", options: Sequence[str] = (),
     ) -> None:  # fmt: skip
         self.host = host
         self.state = state
         self.log = state / "console.log"
         self._listen = [word for address in listen for word in ("--listen", address)]
-        self._options = ["--workers", str(workers), "--outer", outer]
+        self._options = ["--workers", str(workers), "--outer", outer, *options]
         self._profile = profile
         self.process: subprocess.Popen[str] | None = None
 

@@ -161,10 +161,11 @@ class Recorder:
         kept = self._told.kept
         self._log.put([record for record in map(unpack, packed) if record.sequence > kept])
 
-    def _flush(self, token: int) -> None:
-        """Answer when log, log file and console have what came before."""
-        left = _Countdown(1 + len(self._files), partial(self._say, "done", token, ""))
-        for thread in (self._log, *self._files.values()):
+    def _flush(self, token: int, files: bool) -> None:
+        """Answer when the log, and log file and console, have what came before."""
+        threads = (self._log, *(self._files.values() if files else ()))
+        left = _Countdown(len(threads), partial(self._say, "done", token, ""))
+        for thread in threads:
             thread.order(left.one)
 
     def _clear(self, token: int) -> None:

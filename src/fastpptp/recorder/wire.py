@@ -9,7 +9,8 @@ are one installation's, run by one interpreter, and nobody else has the socket.
 | follow | how many events are kept from now on, and the specs of the sinks, pickled |
 | records | a list of records, as `pack` makes them |
 | again | records that the recorder before this one may not have kept in the event log |
-| flush, clear | a token: answered by `done` |
+| flush | a token, and whether files are meant, too: answered by `done` |
+| clear | a token: answered by `done` |
 | stop | no more will come, and all is well |
 
 | recorder | |

@@ -168,7 +168,7 @@ class Recording:
 
     async def flush(self) -> None:
         with suppress(TimeoutError):  # who asks is better served late than never
-            await self._ask("flush")
+            await self._ask("flush", True)
 
     async def clear(self) -> None:
         try:
@@ -179,7 +179,8 @@ class Recording:
             raise UnavailableError(f"the event log cannot be emptied: {problem}")
 
     async def query(self, query: EventQuery, shape: Callable[[EventPage], T]) -> T:
-        await self.flush()
+        with suppress(TimeoutError):  # what is there is better than nothing
+            await self._ask("flush", False)
         return await asyncio.wrap_future(
             self._thread.submit(lambda: shape(read(self._database, query)))
         )
@@ -187,13 +188,13 @@ class Recording:
     def sinks(self) -> Sequence[SinkStatus]:
         return tuple(self._statuses)
 
-    async def _ask(self, name: str) -> str:
+    async def _ask(self, name: str, *words: Any) -> str:
         """What the recorder answers. TimeoutError."""
         self._last_token += 1
         token = self._last_token
         answer = self._tokens[token] = asyncio.get_running_loop().create_future()
         self._gather()
-        self._put(_Frame(frame(name, token)))
+        self._put(_Frame(frame(name, token, *words)))
         try:
             return await asyncio.wait_for(answer, ANSWER_WAIT)
         finally:

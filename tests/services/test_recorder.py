@@ -1,0 +1,207 @@
+"""The recorder as a process among real faults: a full disk, a dead log file, death under load."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, closing, suppress
+from pathlib import Path
+
+import pytest
+
+from fastpptp.events.catalogue import occur
+from fastpptp.events.log import EventPage, EventQuery
+from fastpptp.events.routing import EventPolicy
+from fastpptp.server.eventsink import EventSink
+from fastpptp.server.recording import Recording
+
+CAPACITY = 100_000
+
+
+class Recorded:
+    """A Recording at work, and the sink before it."""
+
+    def __init__(self, recording: Recording) -> None:
+        self.recording = recording
+        later = asyncio.get_running_loop().call_later
+        self.sink = EventSink(EventPolicy(capacity=CAPACITY), recording, later)
+
+    def happen(self, first: int, last: int) -> None:
+        for number in range(first, last + 1):
+            user = f"user{number}" + "x" * 200
+            self.sink.record(occur("PPP", 8, user=user, method="PAP"))
+
+    async def page(self, **query: object) -> EventPage:
+        wanted = EventQuery(**{"per_page": CAPACITY, **query})  # type: ignore[arg-type]
+        return await self.recording.query(wanted, lambda page: page)
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(20):
+            while not condition():
+                await asyncio.sleep(0.01)
+
+    def status(self, name: str) -> tuple[int, int, int, str]:
+        """Delivered, lost, waiting, error of the sink whose name begins so."""
+        for sink in self.recording.sinks():
+            if sink.name.startswith(name):
+                return sink[1:]
+        return 0, 0, 0, ""
+
+
+def run(folder: Path, log_file: Path, test: Callable[[Recorded], Awaitable[None]]) -> None:
+    policy = EventPolicy(capacity=CAPACITY)
+    with Recording(folder / "events.db", log_file, policy) as recording:
+
+        async def whole() -> None:
+            async with attached(recording) as made:
+                await test(made)
+
+        asyncio.run(whole())
+
+
+@asynccontextmanager
+async def attached(recording: Recording) -> AsyncIterator[Recorded]:
+    made = Recorded(recording)
+    recording.start(made.sink.record)
+    try:
+        yield made
+    finally:
+        recording.stop()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 12 MiB."""
+    if os.geteuid() != 0:
+        if os.environ.get("CI"):
+            pytest.fail("a small file system needs root")
+        pytest.skip("a small file system needs root")
+    folder = tmp_path / "small"
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=12m", "tmpfs", folder], check=True)
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", folder], check=True)
+
+
+def test_a_full_disk_is_told_and_survived(small_disk: Path, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    filler = small_disk / "filler"
+
+    async def test(made: Recorded) -> None:
+        made.happen(1, 500)
+        assert (await made.page()).total == 500
+        with filler.open("wb", buffering=0) as file, suppress(OSError):
+            while True:
+                file.write(bytes(4096))
+        made.happen(501, 3000)
+        await made.until(lambda: "disk is full" in made.status("event log")[3])
+        await made.until(lambda: "SYSTEM/134" in log.read_text())  # the others go on
+        assert made.status("log file")[0] >= 3000
+        assert (await made.page()).total >= 500
+        filler.unlink()
+        await made.until(lambda: "SYSTEM/135" in log.read_text())
+        await made.until(lambda: made.status("event log")[2] == 0)
+        page = await made.page(classes=frozenset({"PPP"}))
+        assert [record.sequence for record in page.records[:500]] == list(range(1, 501))
+        assert made.status("event log")[1] == 0  # all of it had room to wait
+        assert page.total == 3000
+
+    run(small_disk, log, test)
+    told = re.search(r"SYSTEM/134.*\n(.*)", log.read_text())
+    assert told is not None
+    assert told[1] == "Events do not reach the event log: database or disk is full; 0 were lost"
+    with closing(sqlite3.connect(small_disk / "events.db")) as raw:
+        assert raw.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def test_a_log_file_that_takes_nothing_holds_up_nobody(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)  # nobody reads it, so it cannot be opened for writing
+
+    async def test(made: Recorded) -> None:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        made.happen(1, 4000)
+        assert (await made.page()).total == 4000
+        assert loop.time() - began < 5
+        await made.until(lambda: made.status("log file")[2] == 4000)
+
+    began = time.monotonic()
+    run(tmp_path, pipe, test)
+    assert time.monotonic() - began < 15
+
+
+def test_death_under_load_loses_nothing_of_the_log(tmp_path: Path) -> None:
+    """The log file, which nothing is told twice or once more, lacks at most a moment."""
+    log = tmp_path / "log"
+
+    async def test(made: Recorded) -> None:
+        for turn in range(60):
+            made.happen(50 * turn + 1, 50 * turn + 50)
+            if turn in (20, 40):
+                pid = made.recording._child.pid
+                assert pid is not None
+                os.kill(pid, signal.SIGKILL)
+            await asyncio.sleep(0.01)
+        async with asyncio.timeout(20):
+            while (page := await made.page(classes=frozenset({"PPP"}))).total < 3000:
+                await asyncio.sleep(0.05)
+        sequences = [record.sequence for record in page.records]
+        assert sequences == sorted(set(sequences))
+        assert page.total == 3000
+        await made.recording.flush()
+
+    run(tmp_path, log, test)
+    heads = re.findall(r"^(\d+) .* PPP/8 ", log.read_text(), re.MULTILINE)
+    assert len(heads) == len(set(heads))
+    missing = 3000 - len(heads)
+    print(f"{missing} of 3000 are not in the log file")
+    assert missing < 1500
+    assert len(re.findall("SYSTEM/131", log.read_text())) >= 1
+
+
+def test_two_readers_follow_while_the_log_is_emptied(tmp_path: Path) -> None:
+    command = [
+        sys.executable, "-m", "fastpptp", "events", "--follow", "--class", "PPP", "--json",
+        "--state-dir", str(tmp_path),
+    ]  # fmt: skip
+    outputs = [tmp_path / "one", tmp_path / "two"]
+
+    def seen(output: Path) -> list[int]:
+        lines = output.read_text().splitlines()
+        return [json.loads(line)["sequence"] for line in lines if line.endswith("}")]
+
+    async def test(made: Recorded) -> None:
+        made.happen(1, 10)
+        await made.recording.flush()
+        readers = []
+        for output in outputs:
+            with output.open("w") as file:
+                readers.append(subprocess.Popen(command, stdout=file, stderr=file))
+        try:
+            await made.until(lambda: all(len(seen(output)) == 10 for output in outputs))
+            for first in range(11, 111, 10):
+                made.happen(first, first + 9)
+                await asyncio.sleep(0.1)
+            await made.until(lambda: all(len(seen(output)) == 110 for output in outputs))
+            await made.recording.clear()
+            made.happen(111, 120)
+            await made.until(lambda: all(len(seen(output)) == 120 for output in outputs))
+        finally:
+            for reader in readers:
+                reader.send_signal(signal.SIGINT)
+        for reader in readers:
+            assert reader.wait(10) == 0
+        assert [seen(output) for output in outputs] == [list(range(1, 121))] * 2
+
+    run(tmp_path, tmp_path / "log", test)
