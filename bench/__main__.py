@@ -33,6 +33,7 @@ BENCHES = {
     "bench_guest": 240,
     "bench_workers": 120,
     "bench_store": 120,
+    "bench_events": 700,
     "bench_sessions": 900,
 }
 RESULTS = Path(__file__).parent / "results"

@@ -90,14 +90,14 @@ def joined(hosts: Hosts, label: str) -> tuple[Host, Host]:
 
 
 @contextmanager
-def link(hosts: Hosts, outer: str = "auto") -> Iterator[Link]:
+def link(hosts: Hosts, outer: str = "auto", headend: type[Headend] = Headend) -> Iterator[Link]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         server, client = joined(hosts, outer)
-        with Headend(server, folder, SERVER, outer=outer) as headend:
-            if headend.process is not None:
-                keep_on(min(os.sched_getaffinity(0)), headend.process.pid)
-            yield Link(server, client, headend, folder, outer)
+        with headend(server, folder, SERVER, outer=outer) as running_one:
+            if running_one.process is not None:
+                keep_on(min(os.sched_getaffinity(0)), running_one.process.pid)
+            yield Link(server, client, running_one, folder, outer)
 
 
 @contextmanager

@@ -93,6 +93,7 @@ class Tally:
             "failed": dict(self.failed),
             "dropped": dict(self.dropped),
             "median": times[len(times) // 2],
+            "late": times[len(times) * 99 // 100],  # the 99th percentile
             "worst": times[-1],
         }
 

@@ -82,6 +82,7 @@ def test_all_that_happened_is_there_and_the_numbers_go_on(
         page = await made.page()
         assert [record.sequence for record in page.records] == list(range(1, 302))
         assert page.records[0].text() == "User [u0]\nAuthenticated successfully with PAP"
+        await made.recording.flush()
         assert (tmp_path / "log").read_text().count("PPP/8") == 300
         names = [status.name for status in made.recording.sinks()]
         assert names in ([], ["event log", f"log file {tmp_path / 'log'}", "console"])
