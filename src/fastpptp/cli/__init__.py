@@ -16,6 +16,7 @@ from fastpptp.cli.events import events
 from fastpptp.cli.filters import filter_
 from fastpptp.cli.groups import base_group, group
 from fastpptp.cli.hours import hours
+from fastpptp.cli.lists import NOUNS
 from fastpptp.cli.ping import ping_client
 from fastpptp.cli.pools import pool
 from fastpptp.cli.sections import SECTIONS, event_class
@@ -44,8 +45,9 @@ def version(env: Environment) -> None:
 
 
 for command in (
-    init, serve, *SECTIONS, event_class, pool, hours, filter_, base_group, group, user, config,
-    sessions, session, logout, ping_client, top, trace, events, statistics, reload, dial, doctor,
+    init, serve, *SECTIONS, event_class, *NOUNS, pool, hours, filter_, base_group, group, user,
+    config, sessions, session, logout, ping_client, top, trace, events, statistics, reload, dial,
+    doctor,
     version,
 ):  # fmt: skip
     cli.add_command(command)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from fastpptp.cli.edit import Editor
+from fastpptp.settings.attributes import Attribute
 
 GENERATED_LENGTH = 12
 
@@ -68,11 +69,48 @@ def password_options(*, ask: bool) -> Callable[[Callable[..., Any]], Callable[..
     return decorate  # fmt: skip
 
 
+def secret_options(declared: Mapping[str, Attribute]) -> Callable[..., Callable[..., Any]]:
+    """--NAME and --NAME-file for each secret: the command gets what was given as its keyword."""
+    secret = [attribute for attribute in declared.values() if attribute.kind.secret]
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(command)
+        def wrapped(*args: Any, **words: Any) -> Any:
+            for attribute in secret:
+                text, file = words[attribute.name], words.pop(f"{attribute.name}_file")
+                if text is not None and file:
+                    option = attribute.option
+                    raise click.UsageError(f"Give one of {option}, {option}-file.")
+                words[attribute.name] = _first_line(file) if file else text
+            return command(*args, **words)
+
+        made: Callable[..., Any] = wrapped
+        for attribute in reversed(secret):
+            made = _secret_option(attribute, made)
+        return made
+
+    return decorate
+
+
+def _secret_option(attribute: Attribute, command: Callable[..., Any]) -> Callable[..., Any]:
+    about = f"{attribute.label}: {attribute.help}. Allowed: {attribute.kind.allowed}."
+    seen = "Seen by other users of this machine: prefer a file."
+    command = click.option(
+        f"{attribute.option}-file", type=click.File(), metavar="FILE",
+        help="Take the first line of FILE, - is standard input.",
+    )(command)  # fmt: skip
+    return click.option(attribute.option, metavar="VALUE", help=f"{about} {seen}")(command)
+
+
 def read_password(password: str | None, file: Any, generate: bool = False) -> str | None:
     """What --password or --password-file gave, of which, with `generate`, only one may be."""
     if sum((password is not None, bool(file), generate)) > 1:
         raise click.UsageError("Give one of --password, --password-file, --generate-password.")
-    return str(file.readline()).rstrip("\r\n") if file else password
+    return _first_line(file) if file else password
+
+
+def _first_line(file: Any) -> str:
+    return str(file.readline()).rstrip("\r\n")
 
 
 def generated() -> str:

@@ -28,6 +28,12 @@ class Shown:
     words: str
 
     @property
+    def told(self) -> Plain:
+        """The value for programs; a secret is masked."""
+        kind = self.attribute.kind
+        return kind.shown(self.value) if kind.secret else self.value
+
+    @property
     def text(self) -> str:
         """The value in one line; empty where boxes tell it."""
         kind = self.attribute.kind
@@ -108,7 +114,7 @@ def show_values(
 
 
 def _plain(rows: Iterable[Shown]) -> dict[str, Any]:
-    return {row.attribute.name: {"value": row.value, "source": row.source} for row in rows}
+    return {row.attribute.name: {"value": row.told, "source": row.source} for row in rows}
 
 
 def _print_rows(parts: Mapping[str, Sequence[Shown]]) -> None:

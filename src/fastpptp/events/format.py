@@ -14,7 +14,7 @@ def reference(record: EventRecord) -> str:
 
 def original(record: EventRecord) -> str:
     """Syslog format "Original": the same on one line."""
-    return f"{_head(record)} {_one_line(record)}"
+    return f"{_head(record)} {one_line(record)}"
 
 
 def cisco_ios(record: EventRecord) -> str:
@@ -31,7 +31,7 @@ def cisco_ios(record: EventRecord) -> str:
         f"{record.sequence}: {date} {wall:%H:%M:%S}.{wall.microsecond // 1000:03} "
         f"{zone} {offset[:3]}:{offset[3:5]} "
         f"%{record.cls}-{record.severity}-{record.number}: RPT={record.repeat}: "
-        f"{_one_line(record)}"
+        f"{one_line(record)}"
     )
 
 
@@ -44,5 +44,6 @@ def _head(record: EventRecord) -> str:
     )
 
 
-def _one_line(record: EventRecord) -> str:
+def one_line(record: EventRecord) -> str:
+    """The text, whose lines are parted by spaces."""
     return " ".join(line.strip() for line in record.text().split("\n"))

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
+from typing import TypeAlias
 
 
 class Destination(Enum):
@@ -51,13 +52,114 @@ DEFAULT_SEVERITIES: Mapping[Destination, Severities] = MappingProxyType(
 )
 
 
+class Transport(Enum):
+    """How a syslog server is reached; the value is the configuration's word for it."""
+
+    UDP = "UDP"
+    TCP = "TCP"
+    UNIX = "unix"
+
+
+class SyslogFormat(Enum):
+    """How an event is written on one line (events/format.py)."""
+
+    ORIGINAL = "Original"
+    CISCO_IOS = "Cisco IOS Compatible"
+
+
+class MailSecurity(Enum):
+    """How a connection to an SMTP server is protected."""
+
+    NONE = "none"
+    STARTTLS = "STARTTLS"
+    TLS = "TLS"
+
+
+class SnmpVersion(Enum):
+    """The form of a trap; the value is the configuration's word for it."""
+
+    V1 = "SNMPv1"
+    V2C = "SNMPv2c"
+
+
+@dataclass(frozen=True, slots=True)
+class SyslogServer:
+    """A server that takes syslog. `server` is a host, or with Transport.UNIX a socket's path."""
+
+    name: str
+    server: str
+    port: int = 514
+    facility: int = 23  # RFC 3164 4.1.1: local7
+    transport: Transport = Transport.UDP
+    format: SyslogFormat = SyslogFormat.ORIGINAL
+
+    def __str__(self) -> str:
+        return f"syslog server {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class MailServer:
+    """An SMTP server; no `user` is no authentication."""
+
+    server: str
+    port: int = 25
+    security: MailSecurity = MailSecurity.NONE
+    user: str = ""
+    password: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class MailRecipient:
+    """Who gets events by email, from severity 1 to `max_severity`."""
+
+    address: str
+    max_severity: int
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """Events by email: the first of `servers` that takes a message has it.
+
+    `source` is the From of the messages; without one it is fastpptp at this host.
+    """
+
+    servers: tuple[MailServer, ...]
+    recipients: tuple[MailRecipient, ...]
+    source: str = ""
+
+    def __str__(self) -> str:
+        return "email"
+
+
+@dataclass(frozen=True, slots=True)
+class TrapDestination:
+    """A host that takes SNMP traps."""
+
+    name: str
+    host: str
+    port: int = 162
+    version: SnmpVersion = SnmpVersion.V2C
+    community: str = field(default="public", repr=False)
+
+    def __str__(self) -> str:
+        return f"trap destination {self.name}"
+
+
+# What has a sink of its own. Its str() is its name in counters and events: unique in a policy.
+SinkSpec: TypeAlias = SyslogServer | Mail | TrapDestination
+
+
 @dataclass(frozen=True, slots=True)
 class EventPolicy:
-    """The default ranges, the overrides of the classes whose Enable is on, and the log's size."""
+    """The default ranges, the overrides of the classes whose Enable is on, and the log's size.
+
+    `sinks` are what stands behind the destinations syslog, email and trap.
+    """
 
     defaults: Mapping[Destination, Severities] = field(default_factory=lambda: DEFAULT_SEVERITIES)
     classes: Mapping[str, Mapping[Destination, Severities]] = field(default_factory=dict)
     capacity: int = 10_000
+    sinks: tuple[SinkSpec, ...] = ()
 
     def destinations(self, cls: str, severity: int) -> frozenset[Destination]:
         """Where an event of this class and severity goes."""

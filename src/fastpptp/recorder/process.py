@@ -17,8 +17,9 @@ from typing import Any
 
 from fastpptp.events.log import EventRecord
 from fastpptp.events.routing import Destination
+from fastpptp.recorder.kinds import KINDS
 from fastpptp.recorder.log import EventDatabase, Opened
-from fastpptp.recorder.sinks import KINDS, Sink, SinkThread
+from fastpptp.recorder.sinks import Sink, SinkThread
 from fastpptp.recorder.wire import Frames, Setup, frame, thaw, unpack
 
 READ = 1 << 20  # octets
@@ -235,7 +236,8 @@ class _Countdown:
 
 def _started(spec: Any) -> SinkThread:
     kind = KINDS[type(spec)]
-    return SinkThread(str(spec), partial(kind.open, spec))
+    open_ = partial(kind.open, spec)
+    return SinkThread(str(spec), open_, linger=kind.linger, batch=kind.batch)
 
 
 def aside_fields(aside: tuple[str, str, str]) -> dict[str, Any]:

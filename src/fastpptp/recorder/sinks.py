@@ -7,8 +7,8 @@ A sink is a class that is opened with its spec and has
 
 `deliver` may block, with time-outs of its own. It raises OSError when the records could not be
 handed on: they are tried again, after a while that grows, and meanwhile the queue fills; what does
-not fit is lost and counted. PartlyDeliveredError says that some of them were handed on.
-Opening may raise OSError, too, and is tried again. `KINDS` says which class serves a spec.
+not fit is lost and counted. PartlyDeliveredError says that some of them were handed on, or never
+can be. Opening may raise OSError, too, and is tried again. kinds.py says which class serves a spec.
 """
 
 from __future__ import annotations
@@ -17,12 +17,10 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 from fastpptp.events.log import EventRecord
-from fastpptp.events.routing import Destination
-from fastpptp.recorder.files import Console, ConsoleSink, FileSink, LogFile
+from fastpptp.recorder.delivery import PartlyDeliveredError, reason
 
 # Records that wait in a queue at most, and are handed to a sink at a time.
 QUEUE = 10_000
@@ -35,35 +33,12 @@ RETRY, LONGEST_RETRY = 1.0, 30.0
 TELL_INTERVAL = 60.0
 
 
-class PartlyDeliveredError(OSError):
-    """The first `done` records were handed on, the rest was not."""
-
-    def __init__(self, done: int, problem: str) -> None:
-        super().__init__(problem)
-        self.done = done
-
-
 class Sink(Protocol):
     """Where records go."""
 
     def deliver(self, records: Sequence[EventRecord], /) -> None: ...
 
     def close(self) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """The sinks of one type of spec: of which destination, and how one is opened."""
-
-    destination: Destination
-    open: Callable[[Any], Sink]
-
-
-# A spec is a frozen dataclass whose str() names the sink to people.
-KINDS: dict[type, Kind] = {
-    LogFile: Kind(Destination.LOG, FileSink),
-    Console: Kind(Destination.CONSOLE, ConsoleSink),
-}
 
 
 class SinkStatus(NamedTuple):
@@ -81,15 +56,25 @@ Telling: TypeAlias = tuple[str, int, dict[str, str]]
 
 
 class SinkThread:
-    """Hands records to one sink. `linger` seconds are waited for more before it is woken."""
+    """Hands records to one sink, at most `batch` at a time.
+
+    `linger` seconds are waited for more before it is woken.
+    """
 
     def __init__(
-        self, name: str, open_: Callable[[], Sink], *, linger: float = 0.0, limit: int = QUEUE
+        self,
+        name: str,
+        open_: Callable[[], Sink],
+        *,
+        linger: float = 0.0,
+        limit: int = QUEUE,
+        batch: int = BATCH,
     ) -> None:
         self.name = name
         self._open = open_
         self._linger = linger
         self._limit = limit
+        self._batch = batch
         self._sink: Sink | None = None
         self._changed = threading.Condition()
         self._queue: deque[EventRecord | Order] = deque()
@@ -196,7 +181,7 @@ class SinkThread:
                 return [], self._pull_orders()
             records: list[EventRecord] = []
             for item in self._queue:
-                if not isinstance(item, EventRecord) or len(records) == BATCH:
+                if not isinstance(item, EventRecord) or len(records) == self._batch:
                     break
                 records.append(item)
             orders: list[Order] = []
@@ -214,15 +199,15 @@ class SinkThread:
         return orders
 
     def _hand_on(self, records: list[EventRecord]) -> bool:
-        """Whether the sink took them."""
+        """Whether the sink took them, or never will."""
         try:
             if self._sink is None:
                 self._sink = self._open()
             self._sink.deliver(records)
         except OSError as error:
-            self._settle(error.done if isinstance(error, PartlyDeliveredError) else 0)
-            self._failed(error)
-            return False
+            settled = self._settle_partly(error)
+            self._failed(error, again=settled < len(records))
+            return settled == len(records)
         except Exception as error:  # a fault of ours must not stop the others that come
             self._settle(len(records), lost=True)
             self._error = repr(error)
@@ -243,11 +228,20 @@ class SinkThread:
             else:
                 self._delivered += done
 
-    def _failed(self, error: OSError) -> None:
+    def _settle_partly(self, error: OSError) -> int:
+        """How many records are delivered or lost, whatever went wrong."""
+        if not isinstance(error, PartlyDeliveredError):
+            return 0
+        self._settle(error.done)
+        self._settle(error.lost, lost=True)
+        return error.done + error.lost
+
+    def _failed(self, error: OSError, *, again: bool) -> None:
         with self._changed:
-            self._error = error.strerror or str(error)
-            self._retry_at = time.monotonic() + self._retry
-            self._retry = min(2 * self._retry, LONGEST_RETRY)
+            self._error = reason(error)
+            if again:
+                self._retry_at = time.monotonic() + self._retry
+                self._retry = min(2 * self._retry, LONGEST_RETRY)
 
 
 class _News:

@@ -362,7 +362,7 @@ class Recording:
 
 def _followed(policy: EventPolicy) -> tuple[int, tuple[Any, ...]]:
     """What of a policy concerns the recorder: the log's size, and the sinks' specs."""
-    return policy.capacity, getattr(policy, "sinks", ())
+    return policy.capacity, policy.sinks
 
 
 _LOG = 1 << list(Destination).index(Destination.LOG)

@@ -12,6 +12,8 @@ from enum import Enum, IntEnum
 from types import MappingProxyType
 from typing import Any
 
+from fastpptp.events.routing import SyslogFormat
+from fastpptp.settings.hosts import MailAddress
 from fastpptp.settings.kinds import (
     AUTHENTICATION_PROTOCOLS,
     Address,
@@ -196,19 +198,23 @@ DESTINATIONS = (
     Attribute("console", "Severity to Console", SeverityRange(), "1-3", touches=Touches.NOW,
               help="events that go to standard error"),
     Attribute("syslog", "Severity to Syslog", SeverityRange(), "none", touches=Touches.NOW,
-              help="kept; nothing is sent yet"),
+              help="events that go to the syslog servers"),
     Attribute("email", "Severity to Email", SeverityRange(), "none", touches=Touches.NOW,
-              help="kept; nothing is sent yet"),
+              help="events that go to the email recipients, each up to its Max Severity"),
     Attribute("trap", "Severity to Trap", SeverityRange(), "none", touches=Touches.NOW,
-              help="kept; nothing is sent yet"),
+              help="events that go to the trap destinations"),
 )  # fmt: skip
 EVENTS = (
     *DESTINATIONS,
     Attribute("capacity", "Event Log Size", Integer(100, 1_000_000, unit="events"), 10_000,
               touches=Touches.NOW, help="the newest events that are kept",
               note="the product keeps 2,048"),
-    Attribute("syslog_format", "Syslog Format", Choice(("Original", "Cisco IOS Compatible")),
-              "Original", touches=Touches.NOW, help="how an event is written in one line"),
+    Attribute("syslog_format", "Syslog Format", Choice([each.value for each in SyslogFormat]),
+              SyslogFormat.ORIGINAL.value, touches=Touches.NOW,
+              help="how an event is written in one line"),
+    Attribute("email_source_address", "Email Source Address", Optional(MailAddress()), "none",
+              touches=Touches.NOW,
+              help="the From of messages; none = fastpptp at this host's name"),
 )  # fmt: skip
 EVENT_CLASS = (
     Attribute("enable", "Enable", Flag(), True, touches=Touches.NOW,

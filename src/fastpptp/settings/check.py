@@ -24,6 +24,7 @@ from fastpptp.settings.hours import BUILT_IN, read_hours
 from fastpptp.settings.inherit import AUTHENTICATION, ENCRYPTION, Inheritance, Resolved
 from fastpptp.settings.kinds import AUTHENTICATION_PROTOCOLS, NOTHING
 from fastpptp.settings.resolve import section
+from fastpptp.settings.sinks import entry_problems
 from fastpptp.settings.tree import EMPTY, Configuration, PoolRange, UserEntry, Values
 
 MAX_USER_NAME = 64
@@ -71,6 +72,7 @@ def _problems(tree: Configuration, before: Configuration) -> Iterator[Problem]:
     base = inheritance.base
     yield from _hours(tree)
     yield from _filters(tree)
+    yield from entry_problems(tree)
     yield from _level("base_group", tree, tree.base, base)
     for name, group in tree.groups.items():
         where = f"groups.{name}"

@@ -8,10 +8,12 @@ from typing import Any, TypeVar
 
 from fastpptp.settings import attributes
 from fastpptp.settings.attributes import Attribute, Level, Touches
+from fastpptp.settings.entries import LISTS, EntryList
 from fastpptp.settings.filters import rule_text
 from fastpptp.settings.kinds import Plain
 from fastpptp.settings.tree import (
     Configuration,
+    Entries,
     FilterEntry,
     GroupEntry,
     PoolRange,
@@ -45,6 +47,8 @@ def changes(before: Configuration, after: Configuration) -> Iterator[Change]:
     for name, declared in attributes.SECTIONS.items():
         yield from _values(name, declared, before.section(name), after.section(name))
     yield from _each("events.classes", before.event_classes, after.event_classes, _event_class)
+    for of in LISTS.values():
+        yield from _entries(of, before.entries(of.table), after.entries(of.table))
     yield from _pools(before.pools, after.pools)
     yield from _each("access_hours", before.hours, after.hours, _hours)
     yield from _each("filters", before.filters, after.filters, _filter)
@@ -84,6 +88,8 @@ def _shown(attribute: Attribute, value: Plain | None, where: str) -> str:
         return attribute.kind.shown(value)
     if attribute.levels and where != "base_group":
         return INHERITED if attribute.name in _INHERITABLE else NOT_SET
+    if attribute.default == "":
+        return NOT_SET
     return f"{attribute.kind.shown(attribute.default)}, default"
 
 
@@ -102,6 +108,20 @@ def _event_class(where: str, old: Values | None, new: Values | None) -> Iterator
     enabled = {"enable": declared["enable"].default}
     sides = ({} if own is None else {**enabled, **own} for own in (old, new))
     yield from _values(where, declared, *sides)
+
+
+def _entries(of: EntryList, before: Entries, after: Entries) -> Iterator[Change]:
+    def compare(where: str, old: Values | None, new: Values | None) -> Iterator[Change]:
+        if old is None or new is None:
+            had, has = (NOT_SET if own is None else "defined" for own in (old, new))
+            yield Change(where, had, has, Touches.NOW)
+        yield from _values(where, of.attributes, old or {}, new or {})
+
+    yield from _each(of.table, dict(before), dict(after), compare)
+    staying = dict(before).keys() & dict(after).keys()
+    was, will_be = ([name for name, _ in own if name in staying] for own in (before, after))
+    if was != will_be:
+        yield Change(of.table, ", ".join(was), ", ".join(will_be), Touches.NOW)
 
 
 def _hours(

@@ -18,6 +18,7 @@ from fastpptp.settings.attributes import Attribute, Level
 from fastpptp.settings.check import check
 from fastpptp.settings.diff import Change, changes
 from fastpptp.settings.effect import without_effect
+from fastpptp.settings.entries import LISTS
 from fastpptp.settings.reading import Reader, read_values
 from fastpptp.settings.tree import Configuration, FilterEntry, PoolRange, Values
 from fastpptp.settings.writing import write_group, write_pool, write_user
@@ -45,6 +46,7 @@ class Draft:
         self._hours = dict(tree.hours)
         self._classes = dict(tree.event_classes)
         self._filters = dict(tree.filters)
+        self._lists = {table: dict(tree.entries(table)) for table in LISTS}
 
     @property
     def tree(self) -> Configuration:
@@ -58,6 +60,7 @@ class Draft:
             self._hours,
             self._classes,
             self._filters,
+            {table: tuple(own.items()) for table, own in self._lists.items() if own},
         )
 
     @property
@@ -215,7 +218,7 @@ class Draft:
     def add_rule(self, name: str, values: Mapping[str, object], place: int | None = None) -> None:
         """A new rule of a filter: what its `rules` of the TOML tree take; last, or at `place`."""
         rules = list(self._filter(name).rules)
-        at = len(rules) if place is None else self._place(name, place, len(rules) + 1)
+        at = len(rules) if place is None else _place(f"filters.{name}.rules", place, len(rules) + 1)
         rules.insert(at, _read(Reader.rule, values, f"filters.{name}.rules[{at + 1}]"))
         self._set_rules(name, rules)
 
@@ -240,7 +243,7 @@ class Draft:
     def move_rule(self, name: str, rule: str, to: int) -> None:
         """Move a rule so that it stands at `to`, counted from 1."""
         rules, at = self._rule(name, rule)
-        rules.insert(self._place(name, to, len(rules)), rules.pop(at))
+        rules.insert(_place(f"filters.{name}.rules", to, len(rules)), rules.pop(at))
         self._set_rules(name, rules)
 
     def _filter(self, name: str) -> FilterEntry:
@@ -252,14 +255,35 @@ class Draft:
         places = {str(own.get("name")): at for at, own in enumerate(rules)}
         return rules, known(f"filters.{name}.rules.{rule}", rule, places)
 
-    def _place(self, name: str, place: int, last: int) -> int:
-        if not 1 <= place <= last:
-            problem = f"there is no place {place}"
-            raise ConfigurationError(Problem(f"filters.{name}.rules", problem, f"1 to {last}"))
-        return place - 1
-
     def _set_rules(self, name: str, rules: Sequence[Values]) -> None:
         self._filters[name] = replace(self._filters[name], rules=tuple(rules))
+
+    def add_entry(self, table: str, name: str, values: Mapping[str, object]) -> None:
+        """A new last entry of a list: what `TABLE.NAME` of the TOML tree takes."""
+        _new(f"{table}.{name}", name, self._lists[table])
+        self._lists[table][name] = _read_entry(table, name, values)
+
+    def set_entry(
+        self, table: str, name: str, values: Mapping[str, object], reset: Collection[str] = ()
+    ) -> None:
+        """Change an entry of a list; what `reset` names gets its default."""
+        where = f"{table}.{name}"
+        own = known(where, name, self._lists[table])
+        kept = _without(own, reset, LISTS[table].attributes, where)
+        self._lists[table][name] = _read_entry(table, name, {**kept, **values})
+
+    def delete_entry(self, table: str, name: str) -> None:
+        known(f"{table}.{name}", name, self._lists[table])
+        del self._lists[table][name]
+
+    def move_entry(self, table: str, name: str, to: int) -> None:
+        """Move an entry of a list so that it stands at `to`, counted from 1."""
+        listed = dict(self._lists[table])
+        own = known(f"{table}.{name}", name, listed)
+        at = _place(table, to, len(listed))
+        del listed[name]
+        others = list(listed.items())
+        self._lists[table] = dict([*others[:at], (name, own), *others[at:]])
 
     def add_pool(self, values: Mapping[str, object]) -> None:
         """A new last pool: `first`, `last` and, if not the system's, `server_address`."""
@@ -310,12 +334,27 @@ def _read(read: Callable[[Reader, Mapping[str, Any], str], T], raw: Any, where: 
     return found
 
 
+def _read_entry(table: str, name: str, raw: Mapping[str, object]) -> Values:
+    def read(reader: Reader, raw: Mapping[str, Any], where: str) -> Values:
+        return reader.entry(LISTS[table], raw, where)
+
+    return _read(read, raw, f"{table}.{name}")
+
+
 def _read_pool(raw: Mapping[str, object], place: int) -> PoolRange:
     reader = Reader()
     found = reader.pool(raw, f"pools[{place}]")
     if found is None or reader.problems:
         raise ConfigurationError(*reader.problems)
     return found
+
+
+def _place(where: str, place: int, last: int) -> int:
+    """The index of a place, counted from 1."""
+    if not 1 <= place <= last:
+        problem = Problem(where, f"there is no place {place}", f"1 to {last}")
+        raise ConfigurationError(problem)
+    return place - 1
 
 
 def _refuse(problems: Collection[Problem]) -> None:

@@ -5,8 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fastpptp.errors import Problem
+from fastpptp.events.routing import Destination
+from fastpptp.settings.entries import (
+    EMAIL_RECIPIENTS,
+    SMTP_SERVERS,
+    SYSLOG_SERVERS,
+    TRAP_DESTINATIONS,
+)
+from fastpptp.settings.kinds import NOTHING
 from fastpptp.settings.resolve import section
 from fastpptp.settings.tree import Configuration
+
+# The lists that a destination needs.
+NEEDED = {
+    Destination.SYSLOG: (SYSLOG_SERVERS,),
+    Destination.EMAIL: (SMTP_SERVERS, EMAIL_RECIPIENTS),
+    Destination.TRAP: (TRAP_DESTINATIONS,),
+}
 
 
 def without_effect(tree: Configuration) -> Iterator[Problem]:
@@ -19,6 +34,25 @@ def without_effect(tree: Configuration) -> Iterator[Problem]:
     if not methods["from_client"]:
         for where in tree.setters("use_client_address", True):
             yield _off(f"{where}.use_client_address", "assignment.from_client")
+    yield from nowhere(tree)
+
+
+def nowhere(tree: Configuration) -> Iterator[Problem]:
+    """Severities that go to a destination behind which nothing stands."""
+    levels = {"events": tree.section("events")}
+    levels |= {f"events.classes.{cls}": own for cls, own in tree.event_classes.items()}
+    for destination, lists in NEEDED.items():
+        lacking = [of for of in lists if not tree.entries(of.table)]
+        for where, own in levels.items():
+            enabled = own.get("enable", True)
+            if lacking and enabled and own.get(destination.value, NOTHING) != NOTHING:
+                nouns = " and no ".join(of.noun for of in lacking)
+                adding = ", ".join(f"fastpptp {of.command} add" for of in lacking)
+                yield Problem(
+                    f"{where}.{destination.value}",
+                    "has no effect",
+                    f"there is no {nouns}: {adding}",
+                )
 
 
 def _off(where: str, other: str) -> Problem:

@@ -153,7 +153,7 @@ class Secret(_Adapted[str]):
         return value
 
     def shown(self, plain: Plain) -> str:
-        return MASK
+        return MASK if plain else NOTHING
 
 
 class Choice(Kind[str]):

@@ -11,19 +11,23 @@ from fastpptp.errors import ConfigurationError, Problem
 from fastpptp.events.catalogue import CLASSES
 from fastpptp.settings import attributes
 from fastpptp.settings.attributes import Attribute, Level
+from fastpptp.settings.entries import LISTS, EntryList
 from fastpptp.settings.kinds import NOTHING, Kind, Plain
 from fastpptp.settings.tree import (
     Configuration,
+    Entries,
     FilterEntry,
     GroupEntry,
     PoolRange,
     UserEntry,
+    Values,
 )
 
 T = TypeVar("T")
 
 TABLES = (
-    *attributes.SECTIONS, "base_group", "groups", "users", "pools", "access_hours", "filters",
+    *attributes.SECTIONS, *LISTS, "base_group", "groups", "users", "pools", "access_hours",
+    "filters",
 )  # fmt: skip
 CLASSES_TABLE = "classes"
 RULES_TABLE = "rules"
@@ -78,6 +82,7 @@ class Reader:
             hours=self._each(raw, "access_hours", self.hours),
             event_classes=self.event_classes(classes),
             filters=self._each(raw, "filters", self.filter),
+            lists={name: found for name, of in LISTS.items() if (found := self._entries(raw, of))},
         )
 
     def values(
@@ -175,6 +180,19 @@ class Reader:
         if "name" not in raw:
             self.problems.append(Problem(f"{where}.name", "is missing", "name the rule"))
         return self.values(raw, attributes.RULE_ATTRIBUTES, where)
+
+    def _entries(self, raw: Mapping[str, Any], of: EntryList) -> Entries:
+        read = self._each(raw, of.table, lambda own, where: self.entry(of, own, where))
+        return tuple(read.items())
+
+    def entry(self, of: EntryList, raw: Mapping[str, Any], where: str) -> Values:
+        """What an entry of a list sets."""
+        for name in of.required:
+            if name not in raw:
+                self.problems.append(
+                    Problem(f"{where}.{name}", "is missing", of.attributes[name].kind.allowed)
+                )
+        return self.values(raw, of.attributes, where)
 
     def _pools(self, raw: object) -> tuple[PoolRange, ...]:
         if not isinstance(raw, list):

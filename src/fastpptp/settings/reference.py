@@ -8,6 +8,7 @@ from pathlib import Path
 
 from fastpptp.settings import attributes
 from fastpptp.settings.attributes import Attribute, Level
+from fastpptp.settings.entries import LISTS
 from fastpptp.settings.hours import ALLOWED, BUILT_IN
 
 INTRODUCTION = """\
@@ -51,6 +52,13 @@ def _document() -> Iterator[str]:
         "A range that is not set is that of Events | General.",
         attributes.EVENT_CLASS,
     )
+    for of in LISTS.values():
+        yield from _part(
+            of.title,
+            f"`[{of.table}.{of.metavar}]`; `fastpptp {of.command} list`, `show`, `add`, `set`, "
+            f"`move`, `delete`. {of.about}",
+            of.attributes.values(),
+        )
     yield from _part(
         "Configuration | System | Address Management | Pools",
         "`[[pools]]`, in their order; `fastpptp pool list`, `add`, `set`, `move`, `delete`.",
@@ -114,12 +122,18 @@ def _cells(attribute: Attribute, inherited: bool) -> Iterator[str]:
     yield f"`{attribute.name}`"
     yield f"`{attribute.option}`"
     yield attribute.kind.allowed
-    yield "" if attribute.default == "" else attribute.kind.shown(attribute.default)
+    yield _default(attribute)
     if inherited:
         yield ", ".join(word for level, word in LEVELS.items() if level in attribute.levels)
     yield attribute.touches.words
     yield attribute.help
     yield attribute.note
+
+
+def _default(attribute: Attribute) -> str:
+    if attribute.default == "" or attribute.kind.secret:
+        return str(attribute.default)  # one that everybody has is no secret
+    return attribute.kind.shown(attribute.default)
 
 
 def _row(cells: Iterable[str]) -> str:

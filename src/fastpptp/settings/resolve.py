@@ -22,6 +22,7 @@ from fastpptp.settings.inherit import (
     defaults,
     loaded,
 )
+from fastpptp.settings.sinks import sinks
 from fastpptp.settings.tree import Configuration, PoolRange, UserEntry
 
 
@@ -166,7 +167,6 @@ class PolicySnapshot:
         self.dhcp = DhcpConfig(**section(tree, "dhcp"))
         self.pools: tuple[PoolRange, ...] = tree.pools
         self.events = event_policy(tree)
-        self.syslog_format: str = section(tree, "events")["syslog_format"]
         self.filters: Mapping[str, PacketFilter] = {
             name: packet_filter(entry) for name, entry in tree.filters.items()
         }
@@ -223,7 +223,7 @@ def section(tree: Configuration, name: str) -> dict[str, Any]:
 
 
 def event_policy(tree: Configuration) -> EventPolicy:
-    """Where events go. A class that leaves a range out has the default one there."""
+    """Where events go, and by what. A class that leaves a range out has the default one there."""
     values = section(tree, "events")
     common = {place: values[place.value] for place in Destination}
     declared = attributes.EVENT_CLASS_ATTRIBUTES
@@ -232,4 +232,5 @@ def event_policy(tree: Configuration) -> EventPolicy:
         read = loaded(declared, own)
         if read.get("enable", True):
             classes[cls] = {place: read.get(place.value, common[place]) for place in Destination}
-    return EventPolicy(common, classes, values["capacity"])
+    made = sinks(tree, values["syslog_format"], values["email_source_address"])
+    return EventPolicy(common, classes, values["capacity"], made)

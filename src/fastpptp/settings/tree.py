@@ -15,6 +15,8 @@ from fastpptp.settings.attributes import INTERNAL
 from fastpptp.settings.kinds import Plain
 
 Values: TypeAlias = Mapping[str, Plain]
+# A list of settings/entries.py: names and what each sets, in their order, which equality regards.
+Entries: TypeAlias = tuple[tuple[str, Values], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,8 @@ class Configuration:
     """All that the VPN 3000 keeps in its Configuration tree.
 
     `sections` holds pptp, system, assignment and events; `hours` the named sets of hours
-    as texts; `event_classes` what a class overrides. Treat it as immutable.
+    as texts; `event_classes` what a class overrides; `lists` the lists of settings/entries.py that
+    are not empty. Treat it as immutable.
     """
 
     sections: Mapping[str, Values] = field(default_factory=dict)
@@ -82,9 +85,14 @@ class Configuration:
     hours: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     event_classes: Mapping[str, Values] = field(default_factory=dict)
     filters: Mapping[str, FilterEntry] = field(default_factory=dict)
+    lists: Mapping[str, Entries] = field(default_factory=dict)
 
     def section(self, name: str) -> Values:
         return self.sections.get(name, {})
+
+    def entries(self, table: str) -> Entries:
+        """A list of settings/entries.py."""
+        return self.lists.get(table, ())
 
     def setters(self, attribute: str, value: Plain) -> list[str]:
         """The paths of the levels that set this inherited attribute to this value themselves."""

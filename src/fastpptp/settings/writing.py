@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from fastpptp.settings.entries import LISTS
 from fastpptp.settings.reading import CLASSES_TABLE, RULES_TABLE
 from fastpptp.settings.tree import Configuration, FilterEntry, GroupEntry, PoolRange, UserEntry
 
@@ -21,6 +22,7 @@ def write_tree(tree: Configuration) -> dict[str, Any]:
         "dhcp": dict(tree.section("dhcp")),
         "pools": [write_pool(pool) for pool in tree.pools],
         "events": events,
+        **{table: {name: dict(own) for name, own in tree.entries(table)} for table in LISTS},
         "access_hours": {name: list(spans) for name, spans in tree.hours.items()},
         "filters": {name: write_filter(entry) for name, entry in tree.filters.items()},
         "base_group": dict(tree.base),

@@ -10,9 +10,11 @@ from sqlalchemy import Column, Connection, Table, bindparam, delete, insert, sel
 
 from fastpptp.settings import attributes
 from fastpptp.settings.attributes import Attribute, Level
+from fastpptp.settings.entries import LISTS, EntryList
 from fastpptp.settings.kinds import Plain
 from fastpptp.settings.tree import (
     Configuration,
+    Entries,
     FilterEntry,
     GroupEntry,
     PoolRange,
@@ -39,6 +41,11 @@ def read_tree(connection: Connection, sealer: Sealer) -> Configuration:
         },
         event_classes=_event_classes(connection),
         filters=_filters(connection),
+        lists={
+            table: found
+            for table, of in LISTS.items()
+            if (found := _entries(connection, sealer, of))
+        },
     )
 
 
@@ -64,6 +71,10 @@ def write_tree(
     if before.filters != after.filters:
         _refill(connection, schema.filters, list(_filter_rows(after.filters)))
         _refill(connection, schema.filter_rules, list(_rule_rows(after.filters)))
+    for table, of in LISTS.items():
+        if before.entries(table) != after.entries(table):
+            rows = list(_entry_rows(sealer, of, after.entries(table)))
+            _refill(connection, schema.lists[table], rows)
     _remove(connection, schema.users, before.users, after.users)
     _write_groups(connection, sealer, before.groups, after.groups)
     _write_users(connection, sealer, before.users, after.users)
@@ -77,6 +88,10 @@ def user_owner(name: str) -> str:
 
 def group_owner(name: str) -> str:
     return f"group:{name}"
+
+
+def entry_owner(of: EntryList, name: str, attribute: str) -> str:
+    return f"{of.table}:{name}:{attribute}"
 
 
 def _own(declared: Mapping[str, Attribute], values: Iterable[Any]) -> dict[str, Plain]:
@@ -113,6 +128,37 @@ def _filters(connection: Connection) -> dict[str, FilterEntry]:
         name: FilterEntry(_own(declared, values), tuple(rules.get(name, ())))
         for name, *values in connection.execute(query.order_by(schema.filters.c.position))
     }
+
+
+def _entries(connection: Connection, sealer: Sealer, of: EntryList) -> Entries:
+    table = schema.lists[of.table]
+    query = select(*_named(table, ("name", *of.attributes))).order_by(table.c.position)
+    return tuple(
+        (name, _unsealed(sealer, of, name, _own(of.attributes, values)))
+        for name, *values in connection.execute(query)
+    )
+
+
+def _unsealed(sealer: Sealer, of: EntryList, name: str, own: dict[str, Any]) -> Values:
+    return {
+        key: sealer.unseal(value, entry_owner(of, name, key)) if _secret(of, key) else value
+        for key, value in own.items()
+    }
+
+
+def _entry_rows(sealer: Sealer, of: EntryList, entries: Entries) -> Iterator[dict[str, Any]]:
+    for position, (name, own) in enumerate(entries, 1):
+        sealed = {
+            key: sealer.seal(str(value), entry_owner(of, name, key))
+            for key, value in own.items()
+            if _secret(of, key)
+        }
+        columns = {**_columns(of.attributes, own), **sealed}
+        yield {"position": position, "name": name, **columns}
+
+
+def _secret(of: EntryList, attribute: str) -> bool:
+    return of.attributes[attribute].kind.secret
 
 
 def _filter_rows(filters: Mapping[str, FilterEntry]) -> Iterator[dict[str, Any]]:

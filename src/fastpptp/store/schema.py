@@ -34,9 +34,10 @@ from sqlalchemy import (
 
 from fastpptp.settings import attributes
 from fastpptp.settings.attributes import Attribute, Level
+from fastpptp.settings.entries import LISTS, EntryList
 
 # The newest migration (migrations/versions); a test holds it against the scripts.
-HEAD = "0004"
+HEAD = "0005"
 
 metadata = MetaData()
 
@@ -59,8 +60,11 @@ TYPES: Mapping[type, type[Any]] = {bool: Boolean, int: Integer, str: String, lis
 
 
 def columns(declared: Mapping[str, Attribute]) -> list[Column[Any]]:
-    """A column for each attribute."""
-    return [Column(name, TYPES[type(a.default)]) for name, a in declared.items()]
+    """A column for each attribute; a secret is sealed (sealing.py)."""
+    return [
+        Column(name, LargeBinary if a.kind.secret else TYPES[type(a.default)])
+        for name, a in declared.items()
+    ]
 
 
 # One row: `revision` rises with every change, `key_check` tells whether a key file fits.
@@ -134,6 +138,20 @@ filter_rules = Table(
     Column("position", Integer, primary_key=True, autoincrement=False),
     *columns(attributes.RULE_ATTRIBUTES),
 )
+
+
+def _list_table(of: EntryList) -> Table:
+    return Table(
+        of.table,
+        metadata,
+        Column("position", Integer, primary_key=True, autoincrement=False),
+        Column("name", String(254), nullable=False, unique=True),
+        *columns(of.attributes),
+    )
+
+
+# The lists of settings/entries.py.
+lists: Mapping[str, Table] = {table: _list_table(of) for table, of in LISTS.items()}
 
 # One row.
 base_group = Table(

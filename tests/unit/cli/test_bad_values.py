@@ -8,6 +8,7 @@ import pytest
 
 from fastpptp.settings import attributes
 from fastpptp.settings.attributes import Attribute, Level
+from fastpptp.settings.entries import LISTS
 from tests.unit.cli.conftest import Installation
 
 # The reference's boxes: PAP, CHAP, MSCHAPv1 in the base group.
@@ -41,6 +42,21 @@ REFUSED = [
     ("filter show web", "filters.web: does not exist\n"),
     ("filter rule add web x", "filters.web: does not exist\n"),
     ("filter add None", "filters.None: would be no filter (choose another name)\n"),
+    ("syslog-server show a", "syslog_servers.a: does not exist\n"),
+    ("trap-destination delete nms", "trap_destinations.nms: does not exist\n"),
+    ("syslog-server add a /dev/log", "syslog_servers.a.transport: UDP does not lead to a path "
+     "(set it to unix, or name a host)\n"),
+    ("syslog-server add a loghost --transport unix", "syslog_servers.a.server: a host is not "
+     "reached by the transport unix (name a path such as /dev/log, or set the transport to UDP or "
+     "TCP)\n"),
+    ("smtp-server add a mail --user u --password p", "smtp_servers.a.security: is none, and the "
+     "password would be seen on the network (set it to STARTTLS or TLS)\n"),
+    ("smtp-server add a mail --security TLS --user u",
+     "smtp_servers.a.password: is missing (a user needs a password)\n"),
+    ("email-recipient add ops", "email_recipients.ops: cannot be its name (allowed: an email "
+     "address such as ops@example.com)\n"),
+    ("trap-destination add a nms --community=",
+     "trap_destinations.a.community: it is not valid (allowed: 1 to 64 characters)\n"),
     ("event-class delete PPTP", "events.classes.PPTP: does not exist\n"),
     ("pool delete 2", "pools[2]: there is no such pool (1 to 1)\n"),
     ("pool move 1 up", "pools[0]: there is no such pool (1 to 1)\n"),
@@ -150,8 +166,11 @@ DECLARED = [
     *((noun, attribute) for noun, level in (
         ("base-group", Level.BASE), ("group", Level.GROUP), ("user", Level.USER)
     ) for attribute in attributes.at(level).values()),
+    *((of.command, attribute) for of in LISTS.values() for attribute in of.attributes.values()
+      if not attribute.kind.secret),
 ]  # fmt: skip
-NAMES = {"event-class": ("PPTP",), "group": ("pptpgroup",), "user": ("pptpuser",)}
+NAMES = {"event-class": ("PPTP",), "group": ("pptpgroup",), "user": ("pptpuser",),
+         **{of.command: ("a",) for of in LISTS.values()}}  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -161,7 +180,7 @@ def test_every_option_refuses_nonsense(
     empty: Installation, noun: str, attribute: Attribute
 ) -> None:
     """Text of any kind is taken where a name is wanted, and an empty text is none."""
-    nonsense = "" if attribute.name in ("access_hours", "filter") else "-nonsense-"
+    nonsense = "" if attribute.name in ("access_hours", "filter", "user") else "-nonsense-"
     with pytest.raises(ValueError) as caught:
         attribute.kind.parse(nonsense)
     words = (noun, "set", *NAMES.get(noun, ()), f"{attribute.option}={nonsense}")
@@ -185,6 +204,10 @@ FILES = [
     ("[base_group]\npassword_expired = true\n",
      "base_group.password_expired: cannot be set in a base group\n"),
     ("[users.u]\n", "users.u.password: is missing (a user needs a password)\n"),
+    ("[syslog_servers.a]\nport = 514\n", "syslog_servers.a.server: is missing (a host's name or "
+     "address such as 192.0.2.9, or the path of a socket such as /dev/log)\n"),
+    ('[email_recipients."a b@c"]\n', "email_recipients.a b@c: cannot be its name "
+     "(allowed: an email address such as ops@example.com)\n"),
     ("pool = 3\n", "pool: unknown key (did you mean pools?)\n"),
 ]  # fmt: skip
 

@@ -79,8 +79,8 @@ def events(name: str, value: object) -> None:
 
 HELD_ELSEWHERE = {
     # tests/unit/server: the event log and the machine follow without the manager.
-    "events.capacity", "events.syslog_format", "system.proxy_arp", "system.forwarding",
-    "system.nat",
+    "events.capacity", "events.syslog_format", "events.email_source_address", "system.proxy_arp",
+    "system.forwarding", "system.nat",
 }  # fmt: skip
 PROOFS: Mapping[str, Callable[[], None]] = {
     "pptp.enabled": enabled,

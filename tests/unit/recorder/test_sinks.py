@@ -12,8 +12,9 @@ import pytest
 
 from fastpptp.events.log import EventRecord
 from fastpptp.recorder import sinks
+from fastpptp.recorder.delivery import PartlyDeliveredError
 from fastpptp.recorder.files import FileSink, LogFile
-from fastpptp.recorder.sinks import PartlyDeliveredError, SinkStatus, SinkThread
+from fastpptp.recorder.sinks import SinkStatus, SinkThread
 from tests.unit.recorder.support import told
 
 
@@ -135,6 +136,21 @@ def test_what_was_handed_on_is_not_handed_on_again(monkeypatch: pytest.MonkeyPat
         gate.failure = None
         until(lambda: not thread.status.waiting)
     assert gate.got[:4] == [1, 2, 3, 4]
+
+
+def test_what_never_can_be_handed_on_is_lost_and_holds_up_nothing() -> None:
+    gate = Gate()
+    gate.failure = PartlyDeliveredError(1, "550 no such person", lost=2)
+    with running(gate) as thread:
+        thread.put(numbered(1, 3))
+        until(lambda: not thread.status.waiting)
+        assert thread.status == SinkStatus("gate", 1, 2, 0, "550 no such person")
+        ((_, number, fields),) = thread.news(100.0)
+        assert (number, fields["problem"], fields["count"]) == (134, "550 no such person", "2")
+        gate.failure = None
+        thread.put(numbered(4, 4))
+        until(lambda: thread.status.delivered == 2)
+    assert gate.got == [1, 4]
 
 
 def test_a_fault_of_ours_loses_what_it_met_and_no_more() -> None:

@@ -17,6 +17,7 @@ import pytest
 
 from fastpptp.effects import Effect
 from fastpptp.errors import ConfigurationError, Problem, UnavailableError
+from fastpptp.events.routing import Mail, MailRecipient, MailServer, SyslogFormat, SyslogServer
 from fastpptp.ports import CallEvent
 from fastpptp.ppp.events import IpUp, LinkEnd, LinkEnded
 from fastpptp.pptp.events import ControlEnd
@@ -186,14 +187,31 @@ def test_the_event_log_and_the_machine_follow_at_once() -> None:
         async with running() as rig:
             said = len(rig.device.said)
             sections = {
-                "events": {"log": "1-9", "capacity": 100, "syslog_format": "Cisco IOS Compatible"},
+                "events": {
+                    "log": "1-9",
+                    "capacity": 100,
+                    "syslog_format": "Cisco IOS Compatible",
+                    "email_source_address": "vpn@example.com",
+                },
                 "system": {"server_address": "10.99.0.1"},
             }
-            rig.policies.append(replace(profiles.default(), sections=sections))
+            lists = {
+                "syslog_servers": (("a", {"server": "192.0.2.9"}),),
+                "smtp_servers": (("b", {"server": "192.0.2.25"}),),
+                "email_recipients": (("ops@example.com", {}),),
+            }
+            rig.policies.append(replace(profiles.default(), sections=sections, lists=lists))
             await rig.headend.reload()
             assert rig.log.policy.capacity == 100
             assert rig.headend.events.wants("PPTPDBG", 100)
-            assert rig.headend.policy.syslog_format == "Cisco IOS Compatible"
+            assert rig.log.policy.sinks == (
+                SyslogServer("a", "192.0.2.9", format=SyslogFormat.CISCO_IOS),
+                Mail(
+                    (MailServer("192.0.2.25"),),
+                    (MailRecipient("ops@example.com", 3),),
+                    "vpn@example.com",
+                ),
+            )
             await until(lambda: ("address", ["10.99.0.1"]) in rig.device.said[said:])
 
     run(test)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from fastpptp.events.catalogue import CLASSES
 from fastpptp.settings import attributes
 from fastpptp.settings.attributes import Attribute, Level
+from fastpptp.settings.entries import LISTS, EntryList
 from fastpptp.settings.kinds import Plain
 from fastpptp.settings.tree import (
     Configuration,
@@ -25,7 +26,8 @@ CANDIDATES: tuple[Any, ...] = (
     True, False, 0, 1, 3, 10, 100, 600, 5000, "none", "1-5", "1-13", "10.9.8.7", "10.9.0.0/16",
     "2001:db8::/48", "auto", "on", "off", "Original", "Cisco IOS Compatible", "Never", "MPPC", [],
     ["PAP"], ["CHAP", "MSCHAPv2"], ["Required", "40-bit", "128-bit"], ["PPTP"], ["2", "3"],
-    "Inbound", "Forward and Log", "Established", "TCP",
+    "Inbound", "Forward and Log", "Established", "TCP", "log.example.com", "/dev/log",
+    "ops@example.com", "Local 3", "unix", "STARTTLS", "SNMPv1", "\x01a secret",
 )  # fmt: skip
 NAMES = st.text(min_size=1, max_size=12).filter(lambda s: s.isprintable() and s == s.strip())
 # Marked, so that it is not by chance a part of something else that is told.
@@ -82,6 +84,16 @@ FILTERS = st.builds(
     some_of(attributes.FILTER_ATTRIBUTES),
     st.lists(RULES, max_size=3).map(tuple),
 )
+
+
+def entries(of: EntryList) -> st.SearchStrategy[tuple[tuple[str, dict[str, Plain]], ...]]:
+    required = {name: values_of(of.attributes[name]) for name in of.required}
+    optional = {name: values_of(attribute) for name, attribute in of.optional.items()}
+    values = st.fixed_dictionaries(required, optional=optional)
+    return st.dictionaries(NAMES, values, min_size=1, max_size=3).map(lambda d: tuple(d.items()))
+
+
+ENTRY_LISTS = st.fixed_dictionaries({}, optional={name: entries(of) for name, of in LISTS.items()})
 # Of the right form; what fits together is another question.
 TREES = st.builds(
     Configuration,
@@ -92,6 +104,7 @@ TREES = st.builds(
     pools=st.lists(POOLS, max_size=2).map(tuple),
     hours=st.dictionaries(NAMES, SPANS, max_size=2),
     filters=st.dictionaries(NAMES, FILTERS, max_size=2),
+    lists=ENTRY_LISTS,
     event_classes=st.dictionaries(
         st.sampled_from(CLASSES), some_of(attributes.EVENT_CLASS_ATTRIBUTES), max_size=2
     ),

@@ -77,10 +77,32 @@ def told(after: Configuration, before: Configuration = BEFORE) -> list[str]:
                 "events.classes.AUTH.enable: yes, default -> yes  (now)",
             ],
         ),
+        (
+            replace(BEFORE, lists={"smtp_servers": (
+                ("mail", {"server": "mail.example.com", "user": "u", "password": "secret"}),
+            )}),
+            [
+                "smtp_servers.mail: not set -> defined  (now)",
+                "smtp_servers.mail.server: not set -> mail.example.com  (now)",
+                "smtp_servers.mail.user: none, default -> u  (now)",
+                "smtp_servers.mail.password: not set -> ********  (now)",
+            ],
+        ),
     ],
 )  # fmt: skip
 def test_words(after: Configuration, expected: list[str]) -> None:
     assert told(after) == expected
+
+
+def test_entries_that_change_places() -> None:
+    one, two, three = ((name, {"server": f"{name}.example.com"}) for name in ("a", "b", "c"))
+    before = replace(BEFORE, lists={"smtp_servers": (one, two)})
+    after = replace(BEFORE, lists={"smtp_servers": (three, two, one)})
+    assert told(after, before) == [
+        "smtp_servers.c: not set -> defined  (now)",
+        "smtp_servers.c.server: not set -> c.example.com  (now)",
+        "smtp_servers: a, b -> b, a  (now)",
+    ]
 
 
 def test_when_all_of_it_holds() -> None:
@@ -101,6 +123,7 @@ def test_no_password_is_told(tree: Configuration) -> None:
     said = "\n".join(told(tree, Configuration()))
     for entry in (*tree.users.values(), *tree.groups.values()):
         assert not entry.password or entry.password not in said
+    assert "\x01" not in said
 
 
 @given(TREES)

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from fastpptp.events.routing import Severities
 from fastpptp.ppp.auth.types import AuthMethod
 from fastpptp.settings import attributes
+from fastpptp.settings.entries import LISTS
+from fastpptp.settings.hosts import Host, HostOrPath, MailAddress
 from fastpptp.settings.kinds import (
     AUTHENTICATION_PROTOCOLS,
     Address,
@@ -29,6 +31,7 @@ from fastpptp.settings.kinds import (
 
 EVERY = [a for section in attributes.SECTIONS.values() for a in section.values()]
 EVERY += [*attributes.GROUP, *attributes.EVENT_CLASS]
+EVERY += [a for of in LISTS.values() for a in of.optional.values() if a.default != ""]
 
 DELAY = Integer(50, 5000, unit="ms", zero="at once")
 
@@ -53,6 +56,12 @@ DELAY = Integer(50, 5000, unit="ms", zero="at once")
         (SeverityRange(), "1-13", "1-13"),
         (SeverityRange(), "3", "3"),
         (SeverityRange(), "none", "none"),
+        (Host(), "log.example.com", "log.example.com"),
+        (Host(), "2001:db8::9", "2001:db8::9"),
+        (Host(), "a" * 63, "a" * 63),
+        (HostOrPath(), "/run/log", "/run/log"),
+        (HostOrPath(), "192.0.2.9", "192.0.2.9"),
+        (MailAddress(), "o.p+s@mail.example.com", "o.p+s@mail.example.com"),
     ],
 )
 def test_what_a_person_types(kind: Kind[Any], text: str, plain: object) -> None:
@@ -88,6 +97,50 @@ def test_what_a_person_types(kind: Kind[Any], text: str, plain: object) -> None:
         (SeverityRange(), "0-14", "a range of severities within 1-13 such as 1-5, or none"),
         (SeverityRange(), "a", "a range of severities within 1-13 such as 1-5, or none"),
         (SeverityRange(), ["1"], "a range of severities within 1-13 such as 1-5, or none"),
+        *(
+            (Host(), raw, "a host's name or address such as 192.0.2.9")
+            for raw in (
+                "",
+                " ",
+                3,
+                "a b",
+                "192.0.2",
+                "192.0.2.256",
+                "a..b",
+                "-a",
+                "a-",
+                "a" * 64,
+                "fe80::1%lo",
+                "/dev/log",
+                "a.b" * 100,
+                "a:25",
+                "ü.example",
+            )
+        ),
+        *(
+            (HostOrPath(), raw, HostOrPath.allowed)
+            for raw in ("dev/log", "/a\n", "/" + "a" * 107, 3)
+        ),
+        *(
+            (MailAddress(), raw, "an email address such as ops@example.com")
+            for raw in (
+                "",
+                "a",
+                "@example.com",
+                "a@",
+                "a b@c",
+                "a@b@c",
+                "a.@c",
+                ".a@c",
+                "a..b@c",
+                "ü@c",
+                "a@c\nBcc: x",
+                "a" * 65 + "@c",
+                "a@" + "c." * 130 + "c",
+                "<a@c>",
+                3,
+            )
+        ),
     ],
 )
 def test_what_is_refused(kind: Kind[Any], raw: object, says: str) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from fastpptp.settings import attributes
 from fastpptp.settings.attributes import Level
+from fastpptp.settings.entries import LISTS
 
 ALL, NOT_USER = "BGU", "BG"
 IPV4 = (["10.1.2.3", "none"], ["10.1.2", "2001:db8::1", 7])
@@ -34,6 +35,18 @@ PRODUCT: dict[tuple[str, str], tuple[Any, list[Any], list[Any]]] = {
     ("events", "Severity to Email"): ("none", ["1-13"], ["x"]),
     ("events", "Severity to Trap"): ("none", ["1-13"], ["x"]),
     ("events", "Syslog Format"): ("Original", ["Cisco IOS Compatible"], ["RFC 5424"]),
+    ("events", "Email Source Address"): ("none", ["vpn@example.com"], ["vpn", "a@b\nc"]),
+    ("syslog_servers", "Syslog Server"): ("", ["192.0.2.9", "log.example.com", "/dev/log"], [""]),
+    ("syslog_servers", "Port"): (514, [1, 65_535], [0, 65_536]),
+    ("syslog_servers", "Facility"): (
+        "Local 7", ["User", *(f"Local {number}" for number in range(8))], ["Local 8"],
+    ),
+    ("smtp_servers", "SMTP Server"): ("", ["mail.example.com"], ["", "/dev/log"]),
+    ("email_recipients", "Max Severity"): (3, [1, 13], [0, 14]),
+    ("trap_destinations", "Destination"): ("", ["192.0.2.9"], [""]),
+    ("trap_destinations", "SNMP Version"): ("SNMPv2c", ["SNMPv1"], ["SNMPv3"]),
+    ("trap_destinations", "Community"): ("public", ["x" * 64], ["", "x" * 65]),
+    ("trap_destinations", "Port"): (162, [1, 65_535], [0, 65_536]),
     (ALL, "Access Hours"): (
         "No Restrictions", ["Never", "Business Hours", "x" * 48], ["", "x" * 49],
     ),
@@ -64,11 +77,12 @@ PRODUCT: dict[tuple[str, str], tuple[Any, list[Any], list[Any]]] = {
     ),
     (ALL, "PPTP Compression"): ("none", ["none", "MPPC"], ["LZS"]),
 }  # fmt: skip
+SCREENS = {**attributes.SECTIONS, **{table: of.attributes for table, of in LISTS.items()}}
 LEVELS = {"B": Level.BASE, "G": Level.GROUP, "U": Level.USER}
 
 
 def found(place: str, label: str) -> attributes.Attribute:
-    section = attributes.SECTIONS.get(place)
+    section = SCREENS.get(place)
     declared = attributes.GROUP if section is None else section.values()
     (attribute,) = [attribute for attribute in declared if attribute.label == label]
     return attribute
@@ -79,7 +93,7 @@ def test_as_the_product_has_it(place: str, label: str) -> None:
     attribute = found(place, label)
     default, taken, refused = PRODUCT[place, label]
     assert attribute.default == default
-    if place not in attributes.SECTIONS:
+    if place not in SCREENS:
         assert attribute.levels == {LEVELS[letter] for letter in place}
     for value in taken:
         assert attribute.kind.canonical(value) == value
@@ -94,8 +108,9 @@ def test_nothing_else_is_the_products() -> None:
     known |= {("dhcp", a.label) for a in attributes.DHCP}
     known |= {("events", "Event Log Size")}
     places = {label: place for place, label in PRODUCT}
-    for section, declared in attributes.SECTIONS.items():
-        assert {(section, a.label) for a in declared.values()} <= known
+    for section, declared in SCREENS.items():
+        own = {a.label for a in declared.values() if not a.note.startswith(attributes.OURS)}
+        assert {(section, label) for label in own} <= known
     for attribute in attributes.GROUP:
         if attribute.label not in places:
             assert attribute.note.startswith(attributes.OURS), attribute.name

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from fastpptp.settings import attributes, reference
+from fastpptp.settings.entries import LISTS
 from tests.unit.settings.test_kinds import EVERY
 
 DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "settings.md"
@@ -20,6 +21,14 @@ def test_it_is_not_stale() -> None:
 def test_every_setting_is_in_it_and_explained(attribute: attributes.Attribute) -> None:
     assert attribute.help
     assert f"| {attribute.label} | `{attribute.name}` | `{attribute.option}` |" in reference.text()
+
+
+def test_every_list_is_in_it() -> None:
+    for table, of in LISTS.items():
+        assert f"`[{table}.{of.metavar}]`; `fastpptp {of.command} list`" in reference.text()
+        for attribute in of.attributes.values():
+            assert attribute.help
+            assert f"| {attribute.label} | `{attribute.name}` |" in reference.text()
 
 
 def test_every_section_is_in_it() -> None:

@@ -147,7 +147,7 @@ def test_sections_and_events() -> None:
     assert policy.events.classes.keys() == {"PPTP"}
     assert policy.events.classes["PPTP"][Destination.LOG] == Severities(1, 13)
     assert policy.events.classes["PPTP"][Destination.CONSOLE] == Severities(1, 3)
-    assert policy.syslog_format == "Original"
+    assert policy.events.sinks == ()
 
 
 @given(base=SUBSETS, group=st.none() | SUBSETS, user=st.none() | SUBSETS)

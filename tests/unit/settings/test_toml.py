@@ -40,6 +40,18 @@ FULL = Configuration(
     ),
     hours={"shop": ("Mon-Fri 09:00-18:00",)},
     event_classes={"PPTP": {"log": "1-13"}, "AUTH": {}},
+    lists={
+        "syslog_servers": (
+            ("log host", {"server": "192.0.2.9", "transport": "TCP", "facility": "Local 0"}),
+            ("a", {"server": "/dev/log", "transport": "unix"}),
+        ),
+        "smtp_servers": (
+            ("b", {"server": "mail.example.com", "security": "TLS", "user": "u", "password": "p$"}),
+            ("a", {"server": "2001:db8::25"}),
+        ),
+        "email_recipients": (("ops@example.com", {}), ("boss@example.com", {"max_severity": 1})),
+        "trap_destinations": (("nms", {"destination": "nms", "community": "hush-hush"}),),
+    },
 )
 
 
@@ -120,6 +132,16 @@ def test_syntax_has_line_and_column() -> None:
         ]),
         ("[events.classes]\nPPTP = 3", ["events.classes.PPTP: is not a table"]),
         ("[access_hours]\nshop = 3", ["access_hours.shop: is not a list of texts"]),
+        ("[smtp_servers.a]", ["smtp_servers.a.server: is missing (a host's name or address such as "
+                              "192.0.2.9)"]),
+        ("[syslog_servers]\na = 3", [
+            "syslog_servers.a: is not a table (write [syslog_servers.a])",
+        ]),
+        ('[trap_destinations.a]\ndestination = "a b"\ncommunity = 3', [
+            "trap_destinations.a.destination: 'a b' is not valid (allowed: a host's name or "
+            "address such as 192.0.2.9)",
+            "trap_destinations.a.community: it is not valid (allowed: 1 to 64 characters)",
+        ]),
         ("[users.u]", ["users.u.password: is missing (a user needs a password)"]),
     ],
 )  # fmt: skip

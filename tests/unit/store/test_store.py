@@ -38,11 +38,13 @@ def test_files_are_private(place: Place, store: Store) -> None:
 def test_passwords_are_sealed(place: Place, store: Store) -> None:
     with store.edit() as draft:
         draft.set_group("pptpgroup", {"password": "group-secret"})
+        draft.add_entry("trap_destinations", "nms", {"destination": "n", "community": "hush-hush"})
     store.close()
     stored = b"".join(path.read_bytes() for path in place.file.parent.iterdir())
     assert b"pptpuser" in stored
     assert b"cisco123" not in stored
     assert b"group-secret" not in stored
+    assert b"hush-hush" not in stored
 
 
 @pytest.mark.parametrize("tree", [FULL, Configuration(), profiles.reference()])
@@ -199,6 +201,30 @@ def test_a_damaged_password(place: Place, store: Store) -> None:
     place.sql("UPDATE users SET password = x'00112233445566778899aabbccddeeff0011223344556677'")
     with place.open() as again, pytest.raises(UnavailableError, match="user:pptpuser does not"):
         again.tree()
+
+
+def test_a_secret_of_another_entry(place: Place, store: Store) -> None:
+    """Nobody gets the password of one server sent to another by changing the store's file."""
+    with store.edit() as draft:
+        for name in ("a", "b"):
+            values = {"server": name, "security": "TLS", "user": "u", "password": f"secret-{name}"}
+            draft.add_entry("smtp_servers", name, values)
+    store.close()
+    other = "(SELECT password FROM smtp_servers WHERE name = 'a')"
+    place.sql(f"UPDATE smtp_servers SET password = {other} WHERE name = 'b'")
+    with place.open() as again, pytest.raises(UnavailableError, match="smtp_servers:b:password"):
+        again.tree()
+
+
+def test_the_order_of_a_list_is_kept(place: Place, store: Store) -> None:
+    with store.edit() as draft:
+        for name in ("b", "a", "c"):
+            draft.add_entry("smtp_servers", name, {"server": name})
+    with store.edit() as draft:
+        draft.move_entry("smtp_servers", "c", 1)
+    with place.open() as again:
+        assert [name for name, _ in again.tree().entries("smtp_servers")] == ["c", "b", "a"]
+        assert again.revision() == store.revision() == 4
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ CHECKS: tuple[Callable[[Facts], Iterator[Finding]], ...] = (
     process.gre,
     process.dhcp,
     process.store,
+    process.events,
     process.files,
     process.clock,
     network.forwarding,

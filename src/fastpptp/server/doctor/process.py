@@ -13,6 +13,7 @@ from fastpptp.errors import UnavailableError
 from fastpptp.server import preflight
 from fastpptp.server.doctor.facts import Facts
 from fastpptp.server.doctor.finding import Finding, failure, ok, warning
+from fastpptp.settings.effect import nowhere
 
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
@@ -86,6 +87,18 @@ def store(facts: Facts) -> Iterator[Finding]:
         yield failure("store", what, remedy)
     else:
         yield ok("store", f"opened, revision {facts.policy.revision}")
+
+
+def events(facts: Facts) -> Iterator[Finding]:
+    """Events that are to be sent have somebody to go to."""
+    if facts.policy is None:
+        return
+    lost = list(nowhere(facts.policy.tree))
+    for problem in lost:
+        yield warning("events", f"{problem.where} {problem.what}", problem.remedy)
+    if facts.policy.events.sinks and not lost:
+        told = ", ".join(map(str, facts.policy.events.sinks))
+        yield ok("events", f"are sent to {told}")
 
 
 def files(facts: Facts) -> Iterator[Finding]:

@@ -1,0 +1,303 @@
+"""Events through the mail sink into a real SMTP server (exim), which delivers to Maildirs."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from email import message_from_bytes
+from email.headerregistry import DateHeader
+from email.message import EmailMessage
+from email.policy import default
+from pathlib import Path
+
+import pytest
+
+from fastpptp.events.format import reference
+from fastpptp.events.log import EventRecord
+from fastpptp.events.routing import Mail, MailRecipient, MailSecurity, MailServer
+from fastpptp.recorder import mail
+from fastpptp.recorder.delivery import PartlyDeliveredError
+from fastpptp.recorder.mail import MailSink
+from fastpptp.testing import ManualClock
+from tests.records import HOSTILE, SHOWN, authenticated, of_every_severity, record
+from tests.services.certificates import make_certificate
+from tests.services.daemons import LOOPBACK, Daemon, free_port, listens, tool
+
+# It runs in a mount namespace where these folders of the test lie over the system's.
+CONFIGURATION = """
+primary_hostname = mail.example.com
+acl_smtp_rcpt = recipients
+acl_smtp_data = data
+tls_advertise_hosts = *
+tls_certificate = /etc/exim4/certificate.pem
+tls_privatekey = /etc/exim4/key.pem
+tls_on_connect_ports = {tls}
+keep_environment =
+queue_run_max = 5
+rfc1413_query_timeout = 0s
+
+begin acl
+recipients:
+  deny local_parts = nobody
+       message = no such person here
+  defer local_parts = later
+       !condition = ${{if exists{{/var/mail/open}}}}
+       message = come again
+  accept
+data:
+  deny condition = ${{if eq{{$sender_address}}{{spam@example.com}}}}
+       message = we do not like it
+  accept
+
+begin routers
+all:
+  driver = accept
+  local_parts = ops : night : boss : later
+  transport = maildir
+
+begin transports
+maildir:
+  driver = appendfile
+  maildir_format
+  directory = /var/mail/$local_part_data
+  create_directory
+  envelope_to_add
+  return_path_add
+  user = mail
+
+begin authenticators
+plain:
+  driver = plaintext
+  public_name = PLAIN
+  server_prompts = :
+  server_condition = ${{if and{{{{eq{{$auth2}}{{fastpptp}}}}{{eq{{$auth3}}{{s3cret word}}}}}}}}
+  server_set_id = $auth2
+  server_advertise_condition = ${{if def:tls_in_cipher}}
+"""
+MOUNTS = {"etc": "/etc/exim4", "spool": "/var/spool/exim4", "log": "/var/log/exim4",
+          "mail": "/var/mail"}  # fmt: skip
+
+OPS, BOSS = MailRecipient("ops@example.com", 5), MailRecipient("boss@example.com", 1)
+
+
+class Exim(Daemon):
+    """exim with a port for SMTP and STARTTLS, and one for TLS from the start."""
+
+    def __init__(self, folder: Path) -> None:
+        self.port, self.tls = free_port(), free_port()
+        program = tool("exim4", "exim4-daemon-light")
+        for name in MOUNTS:
+            (folder / name).mkdir()
+            shutil.chown(folder / name, "Debian-exim", "Debian-exim")
+        shutil.chown(folder / "mail", "mail", "mail")
+        (folder / "etc" / "exim4.conf").write_text(CONFIGURATION.format(tls=self.tls))
+        self.certificate, key = make_certificate(folder / "etc")
+        shutil.chown(key, "root", "Debian-exim")
+        key.chmod(0o640)
+        mounts = [f"mount --bind {folder / name} {place}" for name, place in MOUNTS.items()]
+        listen = f"{LOOPBACK}.{self.port} : {LOOPBACK}.{self.tls}"
+        run = f'exec {program} -bdf -oX "<; {listen.replace(" : ", " ; ")}"'
+        super().__init__(folder, "unshare", "--mount", "sh", "-ec", "\n".join([*mounts, run]))
+
+    def ready(self) -> bool:
+        return listens(self.port) and listens(self.tls)
+
+    def tell(self) -> str:
+        logs = [path.read_text(errors="replace") for path in (self.folder / "log").iterdir()]
+        return "\n".join([super().tell(), *logs])
+
+    def mailbox(self, who: str, count: int) -> list[EmailMessage]:
+        """What was delivered to somebody, which must come to so many messages, by their dates."""
+        folder = self.folder / "mail" / who / "new"
+
+        def found() -> list[Path]:
+            return list(folder.iterdir()) if folder.is_dir() else []
+
+        self.wait(lambda: len(found()) >= count, f"{who} has not {count} messages")
+        read = [message_from_bytes(path.read_bytes(), policy=default) for path in found()]
+        assert len(read) == count
+        return sorted(read, key=lambda each: str(each["Message-ID"]))
+
+    def server(self, security: MailSecurity = MailSecurity.NONE, **words: str) -> MailServer:
+        port = self.tls if security is MailSecurity.TLS else self.port
+        return MailServer(LOOPBACK, port, security, **words)
+
+
+@pytest.fixture
+def exim(tmp_path: Path) -> Iterator[Exim]:
+    if os.geteuid() != 0:
+        pytest.skip("exim is started by root")
+    with Exim(tmp_path) as made:
+        yield made
+
+
+def send(
+    servers: Sequence[MailServer],
+    records: Sequence[EventRecord],
+    *recipients: MailRecipient,
+    source: str = "vpn@example.com",
+) -> None:
+    sink = MailSink(Mail(tuple(servers), recipients, source))
+    try:
+        sink.deliver(records)
+    finally:
+        sink.close()
+
+
+def text_of(message: EmailMessage) -> str:
+    return str(message.get_content()).replace("\r\n", "\n")
+
+
+def test_an_event_as_a_message(exim: Exim) -> None:
+    only = authenticated()
+    send([exim.server()], [only], OPS)
+    (got,) = exim.mailbox("ops", 1)
+    assert (got["From"], got["To"]) == ("vpn@example.com", "ops@example.com")
+    assert got["Return-path"] == "<vpn@example.com>"
+    assert str(got["Subject"]).strip() == (  # folded before it
+        f"[{socket.gethostname()}] PPP/8 severity 5: "
+        "User [pptpuser] Authenticated successfully with PAP"
+    )
+    assert text_of(got) == f"1 event on {socket.gethostname()}:\n\n{reference(only)}\n"
+    date = got["Date"]
+    assert isinstance(date, DateHeader)
+    assert abs(date.datetime - datetime.now(UTC)) < timedelta(minutes=1)
+    assert str(got["Message-ID"]).endswith("@example.com>")
+    assert got["Auto-Submitted"] == "auto-generated"
+    assert not got.defects
+
+
+def test_each_gets_what_is_his(exim: Exim) -> None:
+    """In one message each, and those who get the same in one and the same."""
+    also = MailRecipient("night@example.com", 5)
+    send([exim.server()], of_every_severity(), OPS, also, BOSS)
+    (ops,), (night,), (boss,) = (exim.mailbox(who, 1) for who in ("ops", "night", "boss"))
+    assert ops["Message-ID"] == night["Message-ID"] != boss["Message-ID"]
+    assert ops["To"] == "ops@example.com, night@example.com"
+    assert boss["To"] == "boss@example.com"
+    assert "5 events, severity 1-5: " in ops["Subject"]
+    assert [f"SEV={n} " in text_of(ops) for n in (1, 2, 3, 4, 5, 6)] == [True] * 5 + [False]
+    assert "SEV=1 " in text_of(boss)
+    assert "SEV=2 " not in text_of(boss)
+    send([exim.server()], [authenticated()], BOSS)
+    assert len(exim.mailbox("boss", 1)) == 1
+
+
+def test_what_a_peer_sent_is_neither_header_nor_command(exim: Exim) -> None:
+    send([exim.server()], [authenticated(HOSTILE)], OPS)
+    (got,) = exim.mailbox("ops", 1)
+    assert got["Bcc"] is None
+    assert f"User [{SHOWN}]" in text_of(got)
+    assert str(got["Subject"]).strip() == mail.subject(
+        socket.gethostname(), [authenticated(HOSTILE)]
+    )
+    assert not got.defects
+
+
+def test_a_lone_dot_and_a_long_line(exim: Exim) -> None:
+    long = record("PPTPDBG", 100, text="." + "€" * 3000)
+    send([exim.server()], [long], MailRecipient("ops@example.com", 13))
+    (got,) = exim.mailbox("ops", 1)
+    assert "." + "€" * 3000 in text_of(got)
+
+
+def test_a_flood_is_one_message(exim: Exim) -> None:
+    send([exim.server()], [authenticated(sequence=n) for n in range(10_000)], OPS)
+    (got,) = exim.mailbox("ops", 1)
+    assert "10000 events, severity 5: PPP" in got["Subject"]
+    assert text_of(got).count("PPP/8") == 500
+    assert text_of(got).endswith("9500 more are in the event log: fastpptp events\n")
+
+
+@pytest.mark.parametrize("security", [MailSecurity.STARTTLS, MailSecurity.TLS])
+def test_a_user_logs_in_over_tls(
+    exim: Exim, security: MailSecurity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = exim.server(security, user="fastpptp", password="s3cret word")
+    with pytest.raises(PartlyDeliveredError, match="CERTIFICATE_VERIFY_FAILED"):
+        send([server], [authenticated()], OPS)
+    monkeypatch.setenv("SSL_CERT_FILE", str(exim.certificate))
+    send([server], [authenticated()], OPS)
+    (got,) = exim.mailbox("ops", 1)
+    assert "esmtpsa" in str(got["Received"])
+    wrong = exim.server(security, user="fastpptp", password="wrong")
+    with pytest.raises(PartlyDeliveredError, match="535 "):
+        send([wrong], [authenticated()], OPS)
+
+
+def test_the_second_server_takes_what_the_first_does_not(exim: Exim) -> None:
+    dead = MailServer(LOOPBACK, free_port())
+    send([dead, exim.server()], [authenticated()], OPS)
+    exim.mailbox("ops", 1)
+
+
+def test_a_refusal_is_a_loss_and_the_others_have_theirs(exim: Exim) -> None:
+    nobody = MailRecipient("nobody@example.com", 5)
+    sink = MailSink(Mail((exim.server(),), (nobody, OPS), "vpn@example.com"))
+    for _ in range(2):
+        with pytest.raises(PartlyDeliveredError) as caught:
+            sink.deliver([authenticated(sequence=n) for n in (1, 2)])
+        assert "nobody@example.com 550 no such person here" in str(caught.value)
+        assert (caught.value.done, caught.value.lost) == (0, 2)
+    exim.mailbox("ops", 2)
+    with pytest.raises(PartlyDeliveredError, match="550 we do not like it") as caught:
+        send([exim.server()], [authenticated()], OPS, source="spam@example.com")
+    assert caught.value.lost == 1
+
+
+def test_a_loss_of_some_is_counted_alone(exim: Exim) -> None:
+    """Severity 1 is all that nobody would have had."""
+    nobody = MailRecipient("nobody@example.com", 1)
+    with pytest.raises(PartlyDeliveredError) as caught:
+        send([exim.server()], of_every_severity(), nobody, OPS)
+    assert (caught.value.done, caught.value.lost) == (12, 1)
+
+
+def test_who_is_not_taken_now_gets_it_later_and_nobody_twice(exim: Exim) -> None:
+    later = MailRecipient("later@example.com", 5)
+    clock = ManualClock()
+    sink = MailSink(Mail((exim.server(),), (later, OPS), "vpn@example.com"), clock)
+    first, second = authenticated(sequence=1), authenticated(sequence=2)
+    for records in ([first], [first], [first, second]):
+        with pytest.raises(PartlyDeliveredError, match="451 come again") as caught:
+            sink.deliver(records)
+        assert (caught.value.done, caught.value.lost) == (0, 0)
+    found = [text_of(message) for message in exim.mailbox("ops", 2)]
+    assert sorted("\n1 04/09" in text for text in found) == [False, True]
+    assert sorted("\n2 04/09" in text for text in found) == [False, True]
+    (exim.folder / "mail" / "open").touch()
+    sink.deliver([first, second])
+    (got,) = exim.mailbox("later", 1)
+    assert "2 events" in got["Subject"]
+    exim.mailbox("ops", 2)
+
+
+def test_who_is_never_taken_is_given_up(exim: Exim) -> None:
+    clock = ManualClock()
+    later = MailRecipient("later@example.com", 5)
+    sink = MailSink(Mail((exim.server(),), (later,), "vpn@example.com"), clock)
+    for seconds, lost in ((0, 0), (899, 0), (1, 1)):
+        clock.advance(seconds)
+        with pytest.raises(PartlyDeliveredError, match="451 come again") as caught:
+            sink.deliver([authenticated()])
+        assert caught.value.lost == lost
+
+
+def test_a_server_that_dies_and_comes_back(exim: Exim) -> None:
+    """It is waited for, however long."""
+    clock = ManualClock()
+    sink = MailSink(Mail((exim.server(),), (OPS,), "vpn@example.com"), clock)
+    exim.kill()
+    records = [authenticated(sequence=n) for n in (1, 2)]
+    for _ in range(2):
+        with pytest.raises(PartlyDeliveredError, match="Connection refused") as caught:
+            sink.deliver(records)
+        assert (caught.value.done, caught.value.lost) == (0, 0)
+        clock.advance(10_000)
+    exim.start()
+    sink.deliver(records)
+    (got,) = exim.mailbox("ops", 1)
+    assert "2 events" in got["Subject"]

@@ -1,0 +1,200 @@
+"""Events through the syslog sink into a real rsyslogd, by each transport and in each format."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from fastpptp.events.format import cisco_ios, original
+from fastpptp.events.log import EventRecord
+from fastpptp.events.routing import SyslogFormat, SyslogServer, Transport
+from fastpptp.recorder.delivery import PartlyDeliveredError
+from fastpptp.recorder.syslog import SyslogSink
+from tests.records import HOSTILE, SHOWN, authenticated, of_every_severity, record
+from tests.services.daemons import LOOPBACK, Daemon, free_port, listens, tool
+
+CONFIGURATION = """
+global(workDirectory="{folder}" maxMessageSize="16k")
+module(load="imudp")
+module(load="imtcp")
+module(load="imuxsock" sysSock.use="off")
+input(type="imudp" address="127.0.0.1" port="{udp}")
+input(type="imtcp" address="127.0.0.1" port="{tcp}")
+input(type="imuxsock" socket="{folder}/log" useSysTimeStamp="off" ignoreTimestamp="off")
+template(name="fields" type="string" string="{fields}\\n")
+action(type="omfile" file="{folder}/messages" template="fields")
+"""
+
+FIELDS = ("inputname", "syslogfacility-text", "syslogseverity-text", "timestamp", "hostname",
+          "syslogtag", "msg")  # fmt: skip
+SEVERITY_NAMES = ["err", "warning", "warning", "notice", "info", "info", *["debug"] * 7]
+
+
+@dataclass
+class Line:
+    """What rsyslog understood of a message."""
+
+    input: str
+    facility: str
+    severity: str
+    time: str
+    host: str
+    tag: str
+    text: str
+
+
+class Rsyslog(Daemon):
+    """rsyslogd with a configuration of its own, listening in all three ways."""
+
+    def __init__(self, folder: Path) -> None:
+        self.udp, self.tcp = free_port(socket.SOCK_DGRAM), free_port()
+        self.file = folder / "messages"
+        configuration = folder / "rsyslog.conf"
+        fields = "\\t".join(f"%{name}%" for name in FIELDS)
+        configuration.write_text(
+            CONFIGURATION.format(folder=folder, udp=self.udp, tcp=self.tcp, fields=fields)
+        )
+        program = tool("rsyslogd", "rsyslog")
+        super().__init__(folder, program, "-n", "-f", str(configuration), "-i", str(folder / "pid"))
+
+    def ready(self) -> bool:
+        return (self.folder / "log").exists() and listens(self.tcp)
+
+    def start(self) -> None:
+        (self.folder / "log").unlink(missing_ok=True)
+        super().start()
+
+    def lines(self, count: int) -> list[Line]:
+        """All that it has written, which must come to so many lines."""
+        self.wait(lambda: len(self._written()) >= count, f"has not {count} lines")
+        written = self._written()
+        assert len(written) == count
+        return [Line(*line.split("\t")) for line in written]
+
+    def _written(self) -> list[str]:
+        text = self.file.read_bytes().decode() if self.file.exists() else ""
+        return text.split("\n")[:-1]
+
+    def spec(
+        self,
+        transport: Transport,
+        format_: SyslogFormat = SyslogFormat.ORIGINAL,
+        facility: int = 23,
+    ) -> SyslogServer:
+        if transport is Transport.UNIX:
+            return SyslogServer("it", str(self.folder / "log"), 514, facility, transport, format_)
+        port = self.udp if transport is Transport.UDP else self.tcp
+        return SyslogServer("it", LOOPBACK, port, facility, transport, format_)
+
+
+@pytest.fixture
+def rsyslog(tmp_path: Path) -> Iterator[Rsyslog]:
+    with Rsyslog(tmp_path) as made:
+        yield made
+
+
+def sent(rsyslog: Rsyslog, spec: SyslogServer, records: list[EventRecord]) -> list[Line]:
+    sink = SyslogSink(spec)
+    try:
+        sink.deliver(records)
+        return rsyslog.lines(len(records))
+    finally:
+        sink.close()
+
+
+@pytest.mark.parametrize("format_", SyslogFormat)
+@pytest.mark.parametrize("transport", Transport)
+def test_every_severity(rsyslog: Rsyslog, transport: Transport, format_: SyslogFormat) -> None:
+    records = of_every_severity()
+    lines = sent(rsyslog, rsyslog.spec(transport, format_), records)
+    as_text = original if format_ is SyslogFormat.ORIGINAL else cisco_ios
+    assert [line.text for line in lines] == [f" {as_text(each)}" for each in records]
+    assert [line.severity for line in lines] == SEVERITY_NAMES
+    inputs = {Transport.UDP: "imudp", Transport.TCP: "imtcp", Transport.UNIX: "imuxsock"}
+    host = socket.gethostname().partition(".")[0]
+    for line in lines:
+        assert line.input == inputs[transport]
+        assert (line.facility, line.tag, line.host) == ("local7", "fastpptp:", host)
+        assert line.time == "Apr  9 13:45:06"
+
+
+def test_the_line_as_it_is_written(rsyslog: Rsyslog) -> None:
+    """Word for word, so that format.py is not held against itself alone."""
+    spec = rsyslog.spec(Transport.UDP, facility=16)
+    (line,) = sent(rsyslog, spec, [authenticated(sequence=1012, repeat=3)])
+    assert (line.facility, line.text) == (
+        "local0",
+        " 1012 04/09/2003 13:45:06.070 SEV=5 PPP/8 RPT=3 171.69.89.129 User [pptpuser] "
+        "Authenticated successfully with PAP",
+    )
+
+
+def test_the_line_as_ios_writes_it(rsyslog: Rsyslog) -> None:
+    spec = rsyslog.spec(Transport.TCP, SyslogFormat.CISCO_IOS)
+    (line,) = sent(rsyslog, spec, [authenticated(sequence=1012, repeat=3)])
+    assert line.text == (
+        " 1012: 2003 Apr 09 13:45:06.070 EST -05:00 %PPP-5-8: RPT=3: User [pptpuser] "
+        "Authenticated successfully with PAP"
+    )
+
+
+@pytest.mark.parametrize("transport", Transport)
+def test_what_a_peer_sent_forges_nothing(rsyslog: Rsyslog, transport: Transport) -> None:
+    first, second = sent(
+        rsyslog, rsyslog.spec(transport), [authenticated(HOSTILE), authenticated(sequence=2)]
+    )
+    assert f"User [{SHOWN}] Authenticated" in first.text
+    assert (first.tag, first.severity, second.severity) == ("fastpptp:", "info", "info")
+    assert second.text.startswith(" 2 04/09/2003")
+
+
+@pytest.mark.parametrize("transport", Transport)
+def test_a_text_that_is_too_long_is_cut(rsyslog: Rsyslog, transport: Transport) -> None:
+    """In the middle of a character of three octets."""
+    records = [record("PPTPDBG", 100, text="€" * 9000), authenticated(sequence=2)]
+    long, after = sent(rsyslog, rsyslog.spec(transport), records)
+    most = 2048 if transport is Transport.UDP else 8192
+    assert most - 100 < len(long.text.encode()) < most
+    assert long.text.endswith("€...")
+    assert after.text.startswith(" 2 ")
+
+
+@pytest.mark.parametrize("transport", Transport)
+def test_a_server_that_dies_and_comes_back(rsyslog: Rsyslog, transport: Transport) -> None:
+    """What it did not get is told, so that it is sent again: none is lost and none comes twice."""
+    sink = SyslogSink(rsyslog.spec(transport))
+    sink.deliver([authenticated(sequence=1)])
+    rsyslog.lines(1)
+    rsyslog.kill()
+    rest = [authenticated(sequence=number) for number in (2, 3, 4)]
+    for _ in range(2):
+        with pytest.raises(PartlyDeliveredError) as caught:
+            sink.deliver(rest)
+        assert (caught.value.done, caught.value.lost) == (0, 0)
+    rsyslog.start()
+    sink.deliver(rest)
+    assert [line.text.split()[0] for line in rsyslog.lines(4)] == ["1", "2", "3", "4"]
+    sink.close()
+
+
+def test_a_server_that_is_restarted_while_nothing_happens(rsyslog: Rsyslog) -> None:
+    """The connection that is over is seen before anything is written to it."""
+    sink = SyslogSink(rsyslog.spec(Transport.TCP))
+    sink.deliver([authenticated(sequence=1)])
+    rsyslog.lines(1)
+    rsyslog.stop()
+    rsyslog.start()
+    sink.deliver([authenticated(sequence=2)])
+    assert [line.text.split()[0] for line in rsyslog.lines(2)] == ["1", "2"]
+    sink.close()
+
+
+def test_many_at_once(rsyslog: Rsyslog) -> None:
+    """More than a socket takes at once: TCP takes parts of what it is given."""
+    records = [authenticated("u" * 1000, sequence=number) for number in range(5000)]
+    lines = sent(rsyslog, rsyslog.spec(Transport.TCP), records)
+    assert [int(line.text.split()[0]) for line in lines] == list(range(5000))

@@ -1,0 +1,164 @@
+"""Events through the trap sink into net-snmp's snmptrapd."""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from fastpptp.events.log import EventRecord
+from fastpptp.events.routing import SnmpVersion, TrapDestination
+from fastpptp.recorder.delivery import PartlyDeliveredError
+from fastpptp.recorder.traps import TrapSink
+from tests.records import HOSTILE, SHOWN, authenticated, of_every_severity, record
+from tests.services.daemons import LOOPBACK, Daemon, free_port, tool
+
+EVENT_STATS = ".1.3.6.1.4.1.3076.2.1.2.4"
+TRAPS = f"{EVENT_STATS}.100"
+
+
+@dataclass
+class Trap:
+    """What snmptrapd understood: `generic.specific`, enterprise and uptime of an SNMPv1 trap."""
+
+    kind: str
+    enterprise: str
+    uptime: int
+    objects: dict[str, str]
+
+
+class Snmptrapd(Daemon):
+    """snmptrapd, which takes one community and writes what it understands to a file."""
+
+    def __init__(self, folder: Path) -> None:
+        self.port = free_port(socket.SOCK_DGRAM)
+        self.file = folder / "traps"
+        configuration = folder / "snmptrapd.conf"
+        configuration.write_text("authCommunity log s3cret\n")
+        super().__init__(
+            folder, tool("snmptrapd", "snmptrapd"), "-f", "-n", "-C", "-c", str(configuration),
+            "-m", "", "-Ont", "-Lf", str(self.file), "-x", str(folder / "agentx"),
+            "-p", str(folder / "pid"), "-F", "TRAP %w%q %N uptime %T\\n%V\\n%v\\nEND\\n",
+            f"udp:{LOOPBACK}:{self.port}",
+            env={"SNMP_PERSISTENT_DIR": str(folder), "SNMPCONFPATH": str(folder)},
+        )  # fmt: skip
+
+    def ready(self) -> bool:
+        return self.file.exists() and "version" in self.file.read_text()
+
+    def tell(self) -> str:
+        return super().tell() + (self.file.read_text() if self.file.exists() else "")
+
+    def spec(self, version: SnmpVersion) -> TrapDestination:
+        return TrapDestination("it", LOOPBACK, self.port, version, "s3cret")
+
+    def traps(self, count: int) -> list[Trap]:
+        """All traps that it has logged, which must come to so many."""
+        self.wait(lambda: self.file.read_text().count("END\n") >= count, f"has not {count} traps")
+        read = re.findall(
+            r"TRAP (\S+) (\S+) uptime (\d+)\n(.*?)\nEND\n", self.file.read_text(), re.S
+        )
+        assert len(read) == count
+        return [
+            Trap(
+                kind,
+                enterprise,
+                int(uptime),
+                dict(line.split(" = ", 1) for line in objects.split("\n")),
+            )
+            for kind, enterprise, uptime, objects in read
+        ]
+
+
+@pytest.fixture
+def snmptrapd(tmp_path: Path) -> Iterator[Snmptrapd]:
+    with Snmptrapd(tmp_path) as made:
+        yield made
+
+
+def sent(daemon: Snmptrapd, version: SnmpVersion, records: Sequence[EventRecord]) -> list[Trap]:
+    clock = iter((100.0, 142.5))
+    sink = TrapSink(daemon.spec(version), clock=lambda: next(clock))
+    sink.deliver(records)
+    sink.close()
+    return daemon.traps(len(records))
+
+
+AUTHENTICATED = {
+    f"{EVENT_STATS}.1.1.0": 'STRING: "PPP/8"',
+    f"{TRAPS}.1.0": 'STRING: "PPP"',
+    f"{TRAPS}.2.0": "INTEGER: 8",
+    f"{TRAPS}.3.0": "INTEGER: 5",
+    f"{TRAPS}.4.0": 'STRING: "User [pptpuser] Authenticated successfully with PAP"',
+    f"{TRAPS}.5.0": "IpAddress: 171.69.89.129",
+    f"{TRAPS}.6.0": "INTEGER: 1012",
+    f"{TRAPS}.7.0": "INTEGER: 3",
+    f"{TRAPS}.8.0": 'STRING: "pptpuser"',
+    f"{TRAPS}.9.0": 'STRING: "pptpgroup"',
+}
+EVENT = authenticated(sequence=1012, repeat=3, group="pptpgroup")
+
+
+def test_snmpv2c(snmptrapd: Snmptrapd) -> None:
+    (trap,) = sent(snmptrapd, SnmpVersion.V2C, [EVENT])
+    assert trap.objects == {
+        ".1.3.6.1.2.1.1.3.0": "4250",
+        ".1.3.6.1.6.3.1.1.4.1.0": f"OID: {TRAPS}.0.1",
+        **AUTHENTICATED,
+    }
+
+
+def test_snmpv1(snmptrapd: Snmptrapd) -> None:
+    """RFC 3584 3.2: the enterprise and the specific number of the same notification."""
+    (trap,) = sent(snmptrapd, SnmpVersion.V1, [EVENT])
+    assert (trap.kind, trap.enterprise, trap.uptime) == ("6.1", TRAPS, 4250)
+    assert trap.objects == AUTHENTICATED
+
+
+@pytest.mark.parametrize("version", SnmpVersion)
+def test_every_severity(snmptrapd: Snmptrapd, version: SnmpVersion) -> None:
+    traps = sent(snmptrapd, version, of_every_severity())
+    assert sorted(int(trap.objects[f"{TRAPS}.3.0"].split()[1]) for trap in traps) == [*range(1, 14)]
+
+
+def test_what_a_peer_sent_is_one_object(snmptrapd: Snmptrapd) -> None:
+    (trap,) = sent(snmptrapd, SnmpVersion.V2C, [authenticated(HOSTILE)])
+    shown = SHOWN.replace("ü", r"\xfc").replace("\\", "\\\\")
+    assert trap.objects[f"{TRAPS}.8.0"] == f'STRING: "{shown}"'
+    assert len(trap.objects) == 11
+
+
+def test_what_is_not_known_is_left_out(snmptrapd: Snmptrapd) -> None:
+    (trap,) = sent(snmptrapd, SnmpVersion.V2C, [record("PPTPDBG", 100, peer=None, text="€" * 9000)])
+    assert not {f"{TRAPS}.{column}.0" for column in (5, 8, 9)} & trap.objects.keys()
+    assert len(trap.objects[f"{TRAPS}.4.0"].replace("\\\\", "\\")) == len('STRING: ""') + 1024
+
+
+def test_a_wrong_community_is_not_logged(snmptrapd: Snmptrapd) -> None:
+    """So the community is really in it, and is the configured one."""
+    wrong = TrapSink(replace(snmptrapd.spec(SnmpVersion.V2C), community="public"))
+    wrong.deliver([authenticated("wrong")])
+    wrong.close()
+    (trap,) = sent(snmptrapd, SnmpVersion.V2C, [EVENT])
+    assert trap.objects[f"{TRAPS}.8.0"] == 'STRING: "pptpuser"'
+
+
+def test_a_manager_that_dies_and_comes_back(snmptrapd: Snmptrapd) -> None:
+    sink = TrapSink(snmptrapd.spec(SnmpVersion.V2C))
+    sink.deliver([authenticated("one")])
+    snmptrapd.traps(1)
+    snmptrapd.kill()
+    rest = [authenticated("two"), authenticated("three")]
+    with pytest.raises(PartlyDeliveredError, match="Connection refused") as caught:
+        sink.deliver(rest)
+    assert caught.value.done == 0
+    snmptrapd.file.unlink()
+    snmptrapd.start()
+    sink.deliver(rest)
+    users = [trap.objects[f"{TRAPS}.8.0"] for trap in snmptrapd.traps(2)]
+    assert users == ['STRING: "two"', 'STRING: "three"']
+    sink.close()
