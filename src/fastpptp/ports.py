@@ -22,6 +22,10 @@ class CallEvent(IntFlag):
     RESYNC_FAILED = 8  # MPPE could not be brought back in step: renegotiate CCP
     PARK_EXPIRED = 16  # parked data frames were dropped after 1 s
     CLOSED = 32  # close_call was carried out; the stats row is final, the Call-ID is free
+    NEVER_DECRYPTED = 64  # with RESYNC_FAILED: no packet of this call ever could be
+    CLEARTEXT = 128  # the peer goes on sending data in the clear, which is dropped; once
+    THROTTLED = 256  # the peer's window holds packets back most of the time; once
+    UNACKNOWLEDGED = 512  # the peer is heard and acknowledges nothing any more
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ FLOW = ("None", "Local", "Peer", "Both")
 Row = Mapping[str, Any]
 
 # What a row of the dataplane's stats has besides counters.
-NO_COUNTERS = frozenset({"handle", "flow", "last_data", "opened", "reserved"})
+NO_COUNTERS = frozenset({"handle", "flow", "last_data", "opened", "stray_source", "reserved"})
 
 SESSION_COUNTERS = (
     "rx_octets", "tx_octets", "rx_packets", "tx_packets", "rx_discards", "tx_discards", "rx_zlb",

@@ -294,7 +294,7 @@ cdef void fall_out_of_step(worker *w, packet *p) noexcept nogil:
     send_reset_request(w, call)
     if call.resets_unanswered >= RESYNC_AFTER:
         call.resets_unanswered = 0
-        raise_event(w, call.handle & 0xFFFF, EVENT_RESYNC_FAILED)
+        lost_step(w, call)
 
 
 cdef void distrust(worker *w, packet *p, int reason) noexcept nogil:
@@ -305,7 +305,16 @@ cdef void distrust(worker *w, packet *p, int reason) noexcept nogil:
     call.implausible += 1
     if call.implausible < RESYNC_AFTER or w.now < call.resync_due or w.now - call.decrypted < 2000:
         return
-    ask_for_resync(w, call)
+    call.resync_due = w.now + RESYNC_INTERVAL
+    lost_step(w, call)
+
+
+cdef void lost_step(worker *w, call_state *call) noexcept nogil:
+    """We cannot find the peer's key again. If there never was one, it has another than we."""
+    cdef uint32_t bits = EVENT_RESYNC_FAILED
+    if call_row(w, call).rx_packets == 0:
+        bits |= EVENT_NEVER_DECRYPTED
+    raise_event(w, call.handle & 0xFFFF, bits)
 
 
 cdef inline void ask_for_resync(worker *w, call_state *call) noexcept nogil:

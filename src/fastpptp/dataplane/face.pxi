@@ -319,13 +319,22 @@ cdef class Dataplane(Traces):
 
     @property
     def drops(self):
-        """(workers, len(DROP_TEXTS)) read-only array: dropped packets by worker and reason, live."""
+        """(workers, len(DROP_TEXTS)) read-only array: dropped packets by worker and reason, live.
+
+        But "outer buffer full" is as of this call.
+        """
+        self._count_overruns()
         return self._drops[: max(1, self._count), : DROP_REASONS]
 
     def drop_counts(self):
         """The reasons that have occurred, as {text: packets} over all workers."""
+        self._count_overruns()
         totals = self._drops.sum(axis=0)
         return {text: int(count) for text, count in zip(DROP_TEXTS, totals, strict=False) if count}
+
+    def _count_overruns(self):
+        for k in range(self._count):
+            count_overruns(self._workers[k])
 
     def stats_fileno(self):
         """The memory file of `stats`: 4 KiB header, drop counters, rows. Others may map it read-only."""

@@ -9,6 +9,10 @@ cdef enum:
     CCP_RESET_REQUEST = 14
     CCP_RESET_ACK = 15
     LCP_ECHO_SIZE = 8            # code, identifier, length, magic number
+    PROBE_SIZE = 14              # with the mark and the size that Python's probes begin with
+    PROBE_MARK = 0x66705450      # "fpTP"
+    UNACKNOWLEDGED_LEAST = 8     # packets of ours that a round without acknowledgement takes,
+    UNACKNOWLEDGED_ROUNDS = 2    # and rounds until that is told
 
 
 cdef bint own_frame(
@@ -34,7 +38,9 @@ cdef bint own_lcp_frame(worker *w, call_state *call, const uint8_t *data, uint32
         return True
     if data[0] == LCP_PROTOCOL_REJECT and length >= 6:
         flush_misunderstood(w, call, get16(data + 4))
-    return data[0] == LCP_ECHO_REPLY or data[0] == LCP_DISCARD_REQUEST
+    if data[0] == LCP_ECHO_REPLY:
+        return length < PROBE_SIZE or get32(data + LCP_ECHO_SIZE) != PROBE_MARK
+    return data[0] == LCP_DISCARD_REQUEST
 
 
 cdef void send_echo(
@@ -60,6 +66,7 @@ cdef void echo_timer(worker *w, call_state *call) noexcept nogil:
     if not call.lcp_owned or call.echo_interval == 0:
         return
     if w.now - call.heard < call.echo_interval:
+        mind_acknowledgements(w, call)
         call.echo_due = call.heard + call.echo_interval
         return
     call.echo_due = w.now + call.echo_interval
@@ -69,6 +76,21 @@ cdef void echo_timer(worker *w, call_state *call) noexcept nogil:
     call.echoes_unanswered += 1
     call.echo_identifier += 1
     send_echo(w, call, LCP_ECHO_REQUEST, call.echo_identifier, NULL, 0)
+
+
+cdef void mind_acknowledgements(worker *w, call_state *call) noexcept nogil:
+    """The peer is heard. If it acknowledged before and now does nothing of what we go on sending,
+    that may not arrive: told once, until it acknowledges again."""
+    if call.tx_acked != call.echo_acked:
+        call.unacknowledged = 0
+    elif call.tx_acked == 0 or call.tx_next - call.echo_sent < UNACKNOWLEDGED_LEAST:
+        return
+    elif call.unacknowledged <= UNACKNOWLEDGED_ROUNDS:
+        call.unacknowledged += 1
+        if call.unacknowledged == UNACKNOWLEDGED_ROUNDS:
+            raise_event(w, call.handle & 0xFFFF, EVENT_UNACKNOWLEDGED)
+    call.echo_sent = call.tx_next
+    call.echo_acked = call.tx_acked
 
 
 cdef void send_reset_request(worker *w, call_state *call) noexcept nogil:

@@ -11,10 +11,11 @@ _COUNTERS = (
     "last_data", "rx_packets", "rx_octets", "tx_packets", "tx_octets", "rx_discards", "tx_discards",
     "rx_zlb", "tx_zlb", "ack_timeouts", "window_reopens", "out_of_window", "out_of_sequence", "lost",
     "control_received", "control_sent", "mppe_resets_received", "mppe_resets_sent", "opened",
+    "window_held", "window_silent", "cleartext", "strays", "stray_source",
 )
 
 STATS_DTYPE = _np.dtype(
-    [("handle", "<u4"), ("flow", "<u4"), *((name, "<u8") for name in _COUNTERS), ("reserved", "<u8", 4)]
+    [("handle", "<u4"), ("flow", "<u4"), *((name, "<u8") for name in _COUNTERS), ("reserved", "<u8", 7)]
 )
 DROP_TEXTS = drop_texts()
 

@@ -4,6 +4,7 @@
 cdef extern from *:
     """
     #include <linux/filter.h>
+    #include <linux/sock_diag.h>
     #include <sys/socket.h>
     #include <netinet/in.h>
 
@@ -37,9 +38,19 @@ cdef extern from *:
             setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
         setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &discover, sizeof discover);
     }
+
+    /* How many packets its receive buffer had no room for, modulo 2**32. */
+    static unsigned int outer_losses(int fd)
+    {
+        unsigned int found[SK_MEMINFO_VARS] = {0};
+        socklen_t size = sizeof found;
+        getsockopt(fd, SOL_SOCKET, SO_MEMINFO, found, &size);
+        return found[SK_MEMINFO_DROPS];
+    }
     """
     int outer_attach_filter(int fd, unsigned int index, unsigned int workers) nogil
     void outer_tune(int fd, int size) nogil
+    unsigned int outer_losses(int fd) nogil
 
 cdef enum:
     OUTER_BUFFER = 16 << 20
@@ -76,6 +87,14 @@ cdef bint outer_open(worker *w) noexcept nogil:
         w.out_messages[k].msg_hdr.msg_iov = &w.out_vectors[k]
         w.out_messages[k].msg_hdr.msg_iovlen = 1
     return True
+
+
+cdef void count_overruns(worker *w) noexcept nogil:
+    """What the raw socket's buffer had no room for since the last time. The control plane's thread asks,
+    and it alone writes this counter."""
+    cdef uint32_t losses = outer_losses(w.outer_fd)
+    drop(w, OUTER_BUFFER_FULL, <uint32_t> (losses - w.losses))
+    w.losses = losses
 
 
 cdef uint32_t outer_receive(worker *w) noexcept nogil:

@@ -5,6 +5,7 @@ cpdef enum DropReason:
     # Outer: what arrived is no enhanced GRE, or none of ours.
     OUTER_TRUNCATED
     OUTER_OVERRUN
+    OUTER_BUFFER_FULL
     OUTER_MALFORMED
     GRE_MALFORMED
     GRE_VERSION

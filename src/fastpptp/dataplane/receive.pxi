@@ -4,6 +4,8 @@
 cdef enum:
     PARK_LIMIT = 16
     PARK_TIME = 1000
+    CLEARTEXT_TOLD = 8           # packets within CLEARTEXT_SPAN ms: a few may be late
+    CLEARTEXT_SPAN = 10000
 
 
 cdef void receive_gre(
@@ -23,6 +25,7 @@ cdef void receive_gre(
             reason = UNKNOWN_CALL
         elif call.peer_address != g.source or call.local_address != g.destination:
             reason = WRONG_ADDRESS
+            note_stray(w, &g)
     if reason >= 0:
         drop(w, reason)
         frame_give(w, frame)
@@ -32,6 +35,13 @@ cdef void receive_gre(
     else:
         trace_received(w, call, ip)
         receive_call(w, call, frame, &g)
+
+
+cdef void note_stray(worker *w, gre_packet *g) noexcept nogil:
+    """The number of a call of ours, but not its addresses: a guess, or a NAT that has several."""
+    cdef call_stats *row = &w.rows[g.call_id]
+    row.strays += 1
+    row.stray_source = get32(<const uint8_t *> &g.source)
 
 
 cdef void receive_call(worker *w, call_state *call, uint32_t frame, gre_packet *g) noexcept nogil:
@@ -102,6 +112,7 @@ cdef void receive_data(worker *w, packet *p, int protocol) noexcept nogil:
         stage_decrypt(w, p)
     elif call_armed(call):
         discard(w, call, CLEARTEXT)
+        note_cleartext(w, call)
     elif not inner_valid(protocol, p.data, &p.length):
         discard(w, call, INNER_MALFORMED)
     else:
@@ -110,6 +121,19 @@ cdef void receive_data(worker *w, packet *p, int protocol) noexcept nogil:
         p.inner_length = p.length
         if p.unproven:
             commit_sequence(w, call, p.sequence)
+
+
+cdef void note_cleartext(worker *w, call_state *call) noexcept nogil:
+    """A peer that goes on sending in the clear is told of, once."""
+    call_row(w, call).cleartext += 1
+    if call.cleartext == CLEARTEXT_TOLD:
+        return
+    if w.now - call.cleartext_since > CLEARTEXT_SPAN:
+        call.cleartext_since = w.now
+        call.cleartext = 0
+    call.cleartext += 1
+    if call.cleartext == CLEARTEXT_TOLD:
+        raise_event(w, call.handle & 0xFFFF, EVENT_CLEARTEXT)
 
 
 cdef void park(worker *w, packet *p, int protocol) noexcept nogil:

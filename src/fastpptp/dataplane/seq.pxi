@@ -5,6 +5,8 @@ cdef enum:
     REORDER_FAR = 1024           # further ahead than this is believed only once the packet proves itself
     QUEUE_LIMIT = 64             # packets of one call behind the peer's window,
     BACKLOG_LIMIT = 256          # or behind a socket that is full
+    THROTTLE_PERIOD = 10000      # ms, in which a window that holds packets back half of the time
+    THROTTLE_RATE = 1000         # and lets fewer than these through each second is told of
 
 
 cdef void receive_sequence(worker *w, call_state *call, uint32_t frame, gre_packet *g) noexcept nogil:
@@ -216,7 +218,9 @@ cdef void reopen_window(worker *w, call_state *call) noexcept nogil:
     if call.tx_next == call.tx_acked:
         return
     call_row(w, call).window_reopens += 1
+    call_row(w, call).window_silent += call.tx_acked == call.window_mark
     call.tx_acked = call.tx_next
+    call.window_mark = call.tx_acked
     call.window = (call.window + 1) // 2
     call.window_filled = 0
     drain_queue(w, call, QUEUE_LIMIT)
@@ -232,8 +236,44 @@ cdef void drain_queue(worker *w, call_state *call, uint32_t most) noexcept nogil
         stage_data(w, call, frame, frame_at(w, frame) + w.notes[frame].offset, w.notes[frame].length)
     if call.queued == NO_FRAME_INDEX:
         call_row(w, call).flow = 0
+        end_waiting(w, call)
     elif not window_full(call):
         backlog_join(w, call)
+
+
+cdef void note_waiting(worker *w, call_state *call) noexcept nogil:
+    """A packet has to wait for the peer's window: measure for how much of the time that is so."""
+    cdef uint64_t period, waited
+    call_row(w, call).window_held += 1
+    if call.throttle_since == NEVER:
+        begin_period(w, call)
+    if call.waiting_since == NEVER:
+        call.waiting_since = w.now
+    period = w.now - call.throttle_since
+    if period < THROTTLE_PERIOD:
+        return
+    waited = call.waiting_time + (w.now - call.waiting_since)
+    if (
+        2 * waited >= period and not call.throttled
+        and <uint64_t> (call.tx_next - call.throttle_mark) * 1000 < period * THROTTLE_RATE
+    ):
+        call.throttled = 1
+        raise_event(w, call.handle & 0xFFFF, EVENT_THROTTLED)
+    begin_period(w, call)
+    call.waiting_since = w.now
+
+
+cdef void begin_period(worker *w, call_state *call) noexcept nogil:
+    call.throttle_since = w.now
+    call.throttle_mark = call.tx_next
+    call.waiting_time = 0
+
+
+cdef inline void end_waiting(worker *w, call_state *call) noexcept nogil:
+    """Nothing waits any more."""
+    if call.waiting_since != NEVER:
+        call.waiting_time += <uint32_t> (w.now - call.waiting_since)
+        call.waiting_since = NEVER
 
 
 cdef void queue_data(
@@ -242,6 +282,8 @@ cdef void queue_data(
     """Keep an inner packet until the window opens or the socket has room. Takes the frame."""
     cdef bint windowed = window_full(call)
     call_row(w, call).flow |= FLOW_PEER if windowed else FLOW_LOCAL
+    if windowed:
+        note_waiting(w, call)
     if (
         call.queued_count >= (QUEUE_LIMIT if windowed else BACKLOG_LIMIT)
         or pool_low(w)

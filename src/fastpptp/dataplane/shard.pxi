@@ -27,6 +27,10 @@ cdef enum:
     EVENT_RESYNC_FAILED = 8
     EVENT_PARK_EXPIRED = 16
     EVENT_CLOSED = 32
+    EVENT_NEVER_DECRYPTED = 64
+    EVENT_CLEARTEXT = 128
+    EVENT_THROTTLED = 256
+    EVENT_UNACKNOWLEDGED = 512
 
 cdef enum:
     FLOW_LOCAL = 1
@@ -161,6 +165,7 @@ cdef struct worker:
     uint8_t outer_rest           # what the turn left in the outer sockets
     uint64_t give_due            # the next one is not put off beyond, ms
     # Python.
+    uint32_t losses              # of the raw socket's buffer, as last asked
     ring commands
     ring punts
     ring logs

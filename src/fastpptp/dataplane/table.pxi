@@ -14,7 +14,7 @@ cdef extern from *:
 
 cdef enum:
     CALLS = 65536
-    ARENA_VERSION = 2
+    ARENA_VERSION = 3
     ARENA_MAGIC = 0x46505450     # "FPTP"
     ARENA_HEADER = 4096
     NEVER = 0                    # a deadline that is not set
@@ -65,7 +65,12 @@ cdef struct call_stats:
     uint64_t mppe_resets_received
     uint64_t mppe_resets_sent
     uint64_t opened
-    uint64_t reserved[4]
+    uint64_t window_held         # packets that had to wait for the peer's window
+    uint64_t window_silent       # re-openings of it without an acknowledgement since the one before
+    uint64_t cleartext           # data that came in the clear, and was dropped, once there were keys
+    uint64_t strays              # of this call, but from another address, or to another of ours
+    uint64_t stray_source        # where the last of them came from, as a number
+    uint64_t reserved[7]
 
 
 # In cache lines. A packet in either direction touches `both ways`, and those of its direction: one
@@ -177,7 +182,19 @@ cdef struct call_state:
     uint32_t trace_lost_outer
     uint32_t trace_lost_inner
     budget trace_budget
-    uint8_t reserved[4]          # to a whole cache line
+    # Signs of faults of the field: looked at when packets wait or are dropped, and with echoes.
+    uint8_t cleartext            # packets since cleartext_since
+    uint8_t throttled            # told
+    uint8_t unacknowledged       # rounds of echo_timer without an acknowledgement
+    uint64_t cleartext_since     # ms
+    uint64_t throttle_since      # ms: the beginning of the period that is measured,
+    uint64_t waiting_since       # since when packets wait for the peer's window, 0 = none do,
+    uint32_t waiting_time        # ms that they did in this period before that,
+    uint32_t throttle_mark       # tx_next when it began
+    uint32_t window_mark         # tx_acked when the window was last re-opened
+    uint32_t echo_sent           # tx_next and tx_acked when acknowledgements were last looked at
+    uint32_t echo_acked
+    uint8_t reserved[20]         # to a whole cache line
 
 
 cdef enum:

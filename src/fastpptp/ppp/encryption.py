@@ -9,7 +9,14 @@ from typing import Any
 from fastpptp.ppp.auth.types import KeySource
 from fastpptp.ppp.ccp import STRENGTHS, Ccp, Mode
 from fastpptp.ppp.config import MppePolicy, Timing
-from fastpptp.ppp.events import ClearKeys, Direction, EncryptionUp, LinkEvent, SetKeys
+from fastpptp.ppp.events import (
+    ClearKeys,
+    Direction,
+    EncryptionUp,
+    LinkEvent,
+    NoEncryption,
+    SetKeys,
+)
 from fastpptp.ppp.fsm import Owner
 from fastpptp.ppp.fsm_table import State
 
@@ -21,7 +28,7 @@ _NOT_NEGOTIATING = frozenset(
 class Encryption:
     """CCP, and what follows from its state. `policy` may change until begin()."""
 
-    __slots__ = ("_armed", "_emit", "_keys", "_owner", "_timing", "ccp", "policy")
+    __slots__ = ("_armed", "_emit", "_keys", "_owner", "_timing", "ccp", "policy", "rejected")
 
     def __init__(
         self,
@@ -38,6 +45,8 @@ class Encryption:
         self._keys: Mapping[int, tuple[bytes, bytes]] = {}
         # What the dataplane has been told to receive with; None: it has no keys.
         self._armed: Mode | None = None
+        # Whether the peer does not know CCP at all.
+        self.rejected = False
         self.ccp = self._make_ccp()
 
     @property
@@ -67,6 +76,18 @@ class Encryption:
         return self.policy.required and not self.active and lost
 
     @property
+    def absence(self) -> NoEncryption | None:
+        """Why there is none where we wanted it and data may pass all the same."""
+        if not self.wanted or self.active or not self.settled:
+            return None
+        if self.rejected:
+            return NoEncryption.CCP_REJECTED
+        if self.ccp.mppe.refused:
+            return NoEncryption.MPPE_REJECTED
+        heard = self.ccp.reached or self.ccp.requests
+        return NoEncryption.NO_AGREEMENT if heard else NoEncryption.NO_ANSWER
+
+    @property
     def _over(self) -> bool:
         """Whether nothing more is to be expected of CCP."""
         return self.ccp.opened or self.ccp.state in _NOT_NEGOTIATING
@@ -74,6 +95,7 @@ class Encryption:
     def begin(self, keys: KeySource | None, now: float) -> None:
         """Authentication is over: negotiate, if there is something to negotiate."""
         self._keys = self._derive(keys)
+        self.rejected = False
         self.ccp = self._make_ccp()
         if self.wanted:
             self.ccp.open(now)
@@ -152,6 +174,7 @@ class Encryption:
             "policy": {**asdict(self.policy), "bits": sorted(self.policy.bits)},
             "keys": list(self._keys.items()),
             "armed": self._armed and asdict(self._armed),
+            "rejected": self.rejected,
             "ccp": self.ccp.snapshot(),
         }
 
@@ -160,5 +183,6 @@ class Encryption:
         self.policy = MppePolicy(**{**policy, "bits": frozenset(policy["bits"])})
         self._keys = dict(snapshot["keys"])
         self._armed = snapshot["armed"] and Mode(**snapshot["armed"])
+        self.rejected = snapshot["rejected"]
         self.ccp = self._make_ccp()
         self.ccp.restore(snapshot["ccp"])

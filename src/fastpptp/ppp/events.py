@@ -128,6 +128,36 @@ class EncryptionUp:
     send_stateless: bool
 
 
+class NoEncryption(Enum):
+    """Why data passes in the clear although both ends could have encrypted it."""
+
+    CCP_REJECTED = "the peer rejects CCP"
+    MPPE_REJECTED = "the peer rejects MPPE"
+    NO_ANSWER = "the peer does not answer CCP"
+    NO_AGREEMENT = "CCP ended without an agreement"
+
+
+@dataclass(frozen=True, slots=True)
+class InTheClear:
+    """We have keys and offered encryption; the policy lets data pass without. Told once."""
+
+    reason: NoEncryption
+
+
+@dataclass(frozen=True, slots=True)
+class ProtocolRejected:
+    """The peer sent a Protocol-Reject (RFC 1661 5.7) of this protocol."""
+
+    protocol: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeAnswered:
+    """The Echo-Reply to a probe of `size` octets came."""
+
+    size: int
+
+
 @dataclass(frozen=True, slots=True)
 class OpenGate:
     """Let data of this IP version (4 or 6) pass in both directions."""
@@ -249,6 +279,9 @@ LinkEvent: TypeAlias = (
     | Ipv6Up
     | Ipv6Down
     | PeerIdentified
+    | InTheClear
+    | ProtocolRejected
+    | ProbeAnswered
     | FrameTrace
     | PhaseChange
     | AutomatonStep

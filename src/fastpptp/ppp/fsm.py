@@ -104,6 +104,8 @@ class ControlProtocol:
         "_verdict",
         "early",
         "options",
+        "reached",
+        "requests",
         "state",
         "timer",
     )
@@ -121,6 +123,8 @@ class ControlProtocol:
         "_refusals",
         "_reason",
         "early",
+        "reached",
+        "requests",
     )
 
     def __init__(self, options: OptionSet, timing: Timing, owner: Owner) -> None:
@@ -142,6 +146,10 @@ class ControlProtocol:
         self._reason = b""
         # The peer's Configure-Request that came before our lower layer was up.
         self.early = b""
+        # Whether a Configure-Request of ours was ever answered, so that what we send arrives; and
+        # how many came from the peer.
+        self.reached = False
+        self.requests = 0
         # What the transition at hand sends, and the state it came from.
         self._received = _NOTHING
         self._verdict = Verdict.ACK
@@ -231,6 +239,7 @@ class ControlProtocol:
 
     def _configure_request(self, packet: Packet, now: float) -> None:
         options = decode_options(packet.data)
+        self.requests += 1
         may_nak = self._failures < self._timing.max_failure
         self._verdict, self._answer = self.options.judge(options, may_nak)
         if self._owner.debug:
@@ -244,7 +253,9 @@ class ControlProtocol:
 
     def _answers_our_request(self, packet: Packet) -> bool:
         """Whether it is the first answer to the last request; others are discarded (5.2)."""
-        return packet.identifier == self._identifier and not self._answered
+        answers = packet.identifier == self._identifier and not self._answered
+        self.reached |= answers
+        return answers
 
     def _configure_ack(self, packet: Packet, now: float) -> None:
         if self._answers_our_request(packet) and packet.data == self._request:

@@ -10,7 +10,7 @@ from fastpptp.errors import RemoteProtocolError
 from fastpptp.ppp.auth import lcp_value, method_of
 from fastpptp.ppp.auth.types import AuthMethod
 from fastpptp.ppp.config import LinkConfig, LinkRole
-from fastpptp.ppp.frames import Code, Packet
+from fastpptp.ppp.frames import HEADER, Code, Packet
 from fastpptp.ppp.frames import Protocol as Number
 from fastpptp.ppp.fsm import ControlProtocol, Owner
 from fastpptp.ppp.fsm_table import Event, Transition
@@ -24,6 +24,9 @@ MINIMUM_MRU = 128
 LOOPS = 5
 # How many Identifications of one peer are told: they could flood the log.
 IDENTIFICATIONS = 8
+
+# What a probe's Data begins with after the Magic-Number; the dataplane hands its answers on.
+PROBE = b"fpTP"
 
 
 class MaximumReceiveUnit(OptionRule):
@@ -254,6 +257,10 @@ class LcpOwner(Owner, Protocol):
         """Identification."""
         ...
 
+    def peer_echoes(self, size: int) -> None:
+        """The Echo-Reply to a probe of this size."""
+        ...
+
 
 class Lcp(ControlProtocol):
     """LCP. `unanswered` counts our Echo-Requests since the last Echo-Reply."""
@@ -305,6 +312,11 @@ class Lcp(ControlProtocol):
         self.unanswered += 1
         self._send(Code.ECHO_REQUEST, self._next_identifier(), self._magic_octets())
 
+    def send_probe(self, size: int) -> None:
+        """An Echo-Request of `size` octets of PPP information field, which its answer tells."""
+        head = self._magic_octets() + PROBE + size.to_bytes(2, "big")
+        self._send(Code.ECHO_REQUEST, self._next_identifier(), head.ljust(size - HEADER, b"\0"))
+
     def send_protocol_reject(self, protocol: int, information: bytes) -> None:
         """Tell of a protocol that we do not speak (5.7)."""
         rejected = protocol.to_bytes(2, "big") + information
@@ -347,6 +359,8 @@ class Lcp(ControlProtocol):
             return
         if packet.code == Code.ECHO_REPLY:
             self.unanswered = 0
+            if packet.data[4:8] == PROBE:
+                self._link.peer_echoes(int.from_bytes(packet.data[8:10], "big"))
         self._run(Event.ECHO, now)
 
     def _send_echo_reply(self, now: float, transition: Transition) -> None:

@@ -39,6 +39,7 @@ from fastpptp.ppp.events import (
     AuthRequest,
     AutomatonStep,
     FrameTrace,
+    InTheClear,
     LcpClosed,
     LcpOpened,
     LinkEnd,
@@ -47,6 +48,8 @@ from fastpptp.ppp.events import (
     PeerIdentified,
     PhaseChange,
     RequestJudged,
+    ProbeAnswered,
+    ProtocolRejected,
     SendFrame,
     TokenVoid,
 )
@@ -116,6 +119,7 @@ class Link:
 
     __slots__ = (
         "_auth",
+        "_clear_told",
         "_diverged",
         "_echo_at",
         "_encryption",
@@ -153,6 +157,7 @@ class Link:
         "_reason",
         "_hung_up",
         "_ended",
+        "_clear_told",
     )
 
     def __init__(self, config: LinkConfig, *, rng: Callable[[int], bytes], now: float) -> None:
@@ -184,12 +189,23 @@ class Link:
         self._reason = b""
         self._hung_up = False
         self._ended = False
+        self._clear_told = False
         self._diverged: list[ControlProtocol] = []
 
     @property
     def ended(self) -> bool:
         """Whether LinkEnded was told."""
         return self._ended
+
+    @property
+    def reached(self) -> bool:
+        """Whether the peer ever answered what we sent."""
+        return self._lcp.reached
+
+    @property
+    def requests(self) -> int:
+        """How many Configure-Requests of LCP came from the peer."""
+        return self._lcp.requests
 
     # The owner's calls.
 
@@ -258,6 +274,13 @@ class Link:
         self._now = now
         if self.phase is Phase.NETWORK:
             self._encryption.restart(now)
+        return self._review()
+
+    def probe(self, size: int, now: float) -> list[LinkEvent]:
+        """Ask for an echo of `size` octets, from 14 to the peer's MRU; see ProbeAnswered."""
+        self._now = now
+        if self._lcp.opened:
+            self._lcp.send_probe(size)
         return self._review()
 
     def close(self, now: float, message: str = "") -> list[LinkEvent]:
@@ -402,7 +425,9 @@ class Link:
 
     def peer_rejects(self, protocol: int) -> None:
         """RFC 1661 5.7: we must stop speaking this protocol."""
+        self._events.append(ProtocolRejected(protocol))
         rejected = _CONTROLS.get(protocol, protocol)
+        self._encryption.rejected |= rejected == Protocol.CCP
         if rejected == Protocol.LCP:
             self._finish(LinkEnd.NEGOTIATION_FAILED)
         elif self._auth is not None and rejected == self._auth.protocol:
@@ -418,6 +443,9 @@ class Link:
 
     def peer_identifies(self, text: str) -> None:
         self._events.append(PeerIdentified(text))
+
+    def peer_echoes(self, size: int) -> None:
+        self._events.append(ProbeAnswered(size))
 
     # The phases.
 
@@ -576,6 +604,14 @@ class Link:
         self._move_gates()
         if self._network.open:
             self._established_by = None
+            self._tell_absence()
+
+    def _tell_absence(self) -> None:
+        """Once, that what could be encrypted passes in the clear."""
+        reason = None if self._clear_told else self._encryption.absence
+        if reason is not None:
+            self._clear_told = True
+            self._events.append(InTheClear(reason))
 
     def _move_gates(self) -> None:
         may_pass = self.phase is Phase.NETWORK and self._encryption.settled

@@ -22,18 +22,18 @@ from fastpptp.ports import (
 from fastpptp.ppp.events import Direction
 
 # The columns of the real one's stats.
-_COUNTERS = (
+COUNTERS = (
     "last_data", "rx_packets", "rx_octets", "tx_packets", "tx_octets", "rx_discards", "tx_discards",
     "rx_zlb", "tx_zlb", "ack_timeouts", "window_reopens", "out_of_window", "out_of_sequence",
     "lost", "control_received", "control_sent", "mppe_resets_received", "mppe_resets_sent",
-    "opened",
+    "opened", "window_held", "window_silent", "cleartext", "strays", "stray_source",
 )  # fmt: skip
 STATS = np.dtype(
     [
         ("handle", "<u4"),
         ("flow", "<u4"),
-        *((name, "<u8") for name in _COUNTERS),
-        ("reserved", "<u8", 4),
+        *((name, "<u8") for name in COUNTERS),
+        ("reserved", "<u8", 7),
     ]
 )
 

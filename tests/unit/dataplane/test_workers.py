@@ -632,7 +632,7 @@ def test_others_may_map_the_stats() -> None:
         fd = wire.dataplane.stats_fileno()
         with mmap.mmap(fd, 0, prot=mmap.PROT_READ) as view:
             magic, version, calls, record = np.frombuffer(view[:16], "<u4")
-            assert (magic, version, calls, record) == (0x46505450, 2, 65536, STATS_DTYPE.itemsize)
+            assert (magic, version, calls, record) == (0x46505450, 3, 65536, STATS_DTYPE.itemsize)
             rows = np.frombuffer(view[-65536 * int(record) :], STATS_DTYPE)
             assert rows[wire.handle & 0xFFFF]["rx_packets"] == 1
 

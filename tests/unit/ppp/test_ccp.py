@@ -11,8 +11,10 @@ from fastpptp.ppp.events import (
     ClearKeys,
     Direction,
     EncryptionUp,
+    InTheClear,
     LinkEnd,
     LinkEnded,
+    NoEncryption,
     OpenGate,
     SendFrame,
     SetKeys,
@@ -199,7 +201,7 @@ def test_ccp_goes_down(required) -> None:
         assert packets(events, LCP)[0].code == Code.TERMINATE_REQUEST
         assert "OpenGate" not in kinds(events)
     else:
-        assert events[-1] == OpenGate(4)
+        assert events[-2:] == [OpenGate(4), InTheClear(NoEncryption.NO_AGREEMENT)]
 
 
 @pytest.mark.parametrize("required", [False, True])

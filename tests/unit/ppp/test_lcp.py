@@ -9,7 +9,15 @@ import pytest
 from fastpptp.ppp import Link, LinkConfig, LinkRole
 from fastpptp.ppp.auth import lcp_value
 from fastpptp.ppp.auth.types import AuthMethod
-from fastpptp.ppp.events import LcpClosed, LcpOpened, LinkEnd, LinkEnded, PeerIdentified
+from fastpptp.ppp.events import (
+    LcpClosed,
+    LcpOpened,
+    LinkEnd,
+    LinkEnded,
+    PeerIdentified,
+    ProbeAnswered,
+    ProtocolRejected,
+)
 from fastpptp.ppp.frames import Code, Option, Packet, Protocol, decode_options, encode_frame
 from fastpptp.ppp.lcp import (
     AddressAndControlFieldCompression,
@@ -342,3 +350,41 @@ def test_peer_role_moves_its_flags_and_magic() -> None:
     after = {o.type: o.data for o in decode_options(packets(events, LCP)[0].data)}
     assert after.keys() == before.keys() - {7}
     assert after[5] not in (before[5], b"mine")
+
+
+def test_a_probe_and_its_answer() -> None:
+    """An Echo-Request of exactly that size; its answer is told, other Echo-Replies are not."""
+    link, _ = anonymous()
+    (sent,) = packets(link.probe(1400, 1.0), LCP)
+    assert (sent.code, len(sent.encode())) == (Code.ECHO_REQUEST, 1400)
+    magic = b"\x01\x02\x03\x04"
+    echo = frame(LCP, Code.ECHO_REPLY, sent.identifier, magic + sent.data[4:])
+    assert link.receive_frame(echo, 1.0) == [ProbeAnswered(1400)]
+    cut = frame(LCP, Code.ECHO_REPLY, sent.identifier, magic + sent.data[4:10])
+    assert link.receive_frame(cut, 1.0) == [ProbeAnswered(1400)]
+    for data in (magic, magic + b"fpT", magic + b"another echo's data"):
+        assert link.receive_frame(frame(LCP, Code.ECHO_REPLY, 9, data), 1.0) == []
+
+
+def test_no_probe_before_lcp_is_open() -> None:
+    link = Link(SERVER, rng=seeded(1), now=0.0)
+    link.open(0.0)
+    assert link.probe(1400, 0.0) == []
+
+
+def test_whether_the_peer_hears_us() -> None:
+    link = Link(SERVER, rng=seeded(1), now=0.0)
+    started = link.open(0.0)
+    for number in (1, 2):
+        link.receive_frame(configure(LCP, 1, number), 1.0)
+        assert (link.reached, link.requests) == (False, number)
+    link.receive_frame(configure(LCP, 2, 77), 1.0)  # an answer to what we did not send
+    assert not link.reached
+    link.receive_frame(answer(LCP, started), 1.0)
+    assert link.reached
+
+
+def test_a_protocol_reject_is_told() -> None:
+    link, _ = anonymous()
+    rejected = frame(LCP, Code.PROTOCOL_REJECT, 1, b"\x4b\x3d")
+    assert link.receive_frame(rejected, 1.0) == [ProtocolRejected(0x4B3D)]

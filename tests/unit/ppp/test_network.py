@@ -268,7 +268,7 @@ def test_ipv6_alone() -> None:
     events = link.receive_frame(frame(LCP, Code.PROTOCOL_REJECT, 3, b"\x80\x21"), 3.0)
     events += link.receive_frame(configure(IPV6CP, 1, 1, Option(1, b"12345678")), 3.0)
     events += link.receive_frame(answer(IPV6CP, started), 3.0)
-    assert kinds(events) == ["SendFrame", "OpenGate", "Ipv6Up"]
+    assert kinds(events) == ["ProtocolRejected", "SendFrame", "OpenGate", "Ipv6Up"]
     assert last(events, Ipv6Up).peer_identifier == b"12345678"
     events = link.receive_frame(configure(IPV6CP, 1, 2, Option(1, bytes(8))), 4.0)
     assert kinds(events)[:2] == ["CloseGate", "Ipv6Down"]
