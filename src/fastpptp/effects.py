@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from ipaddress import IPv4Address, IPv6Address
 from typing import TypeAlias
 
@@ -103,6 +104,36 @@ class ControlDone:
     handle: int
 
 
+class Look(Enum):
+    """What a call is examined for."""
+
+    BEGUN = auto()  # the host's counters alone, to compare with
+    NO_GRE = auto()
+    REJECTS = auto()
+    THROTTLED = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Examine:
+    """Look at a call's counters and the host's. Answer: Reading; the token is the handle."""
+
+    handle: int
+    look: Look
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What an Examine found.
+
+    `counters` is the call's row of the dataplane's stats; `checksum_errors` counts the packets that
+    this host dropped for a wrong IP checksum, None: not known.
+    """
+
+    look: Look
+    counters: Mapping[str, int]
+    checksum_errors: int | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Authenticate:
     """Hold a credential against the users. Answer: AuthResult, its identity an aaa.Identity.
@@ -173,6 +204,7 @@ Effect: TypeAlias = (
     | OwnLcp
     | Inject
     | ControlDone
+    | Examine
     | Authenticate
     | Logout
     | Lease

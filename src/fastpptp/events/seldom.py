@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+from typing import Generic, TypeVar
+
 INTERVAL = 60.0  # seconds
+
+K = TypeVar("K", bound=Hashable)
 
 
 class Seldom:
@@ -20,3 +25,23 @@ class Seldom:
             return 0
         count, self._count, self._told_at = self._count, 0, now
         return count
+
+
+class SeldomEach(Generic[K]):
+    """A Seldom for each key; of more than `most` keys the one that was quiet longest goes."""
+
+    def __init__(self, interval: float = INTERVAL, most: int = 4096) -> None:
+        self._interval = interval
+        self._most = most
+        self._kept: dict[K, Seldom] = {}
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def happened(self, key: K, now: float) -> int:
+        """As Seldom's, for this key."""
+        found = self._kept.pop(key, None) or Seldom(self._interval)
+        self._kept[key] = found  # the newest is last
+        if len(self._kept) > self._most:
+            del self._kept[next(iter(self._kept))]
+        return found.happened(now)

@@ -16,7 +16,10 @@ from fastpptp.effects import (
     CloseControl,
     Effect,
     Emit,
+    Examine,
     Logout,
+    Look,
+    Reading,
     Release,
     SendControl,
     SetFilters,
@@ -28,6 +31,15 @@ from fastpptp.manager.admission import Admission, Limits
 from fastpptp.manager.call_ids import CallIds
 from fastpptp.manager.debugging import Debugging
 from fastpptp.manager.decoding import control_stepped, message_decoded
+from fastpptp.manager.faults import (
+    UNHEARD_REQUESTS,
+    UNHEARD_WAIT,
+    Fault,
+    Faults,
+    growth,
+    no_gre_cause,
+    throttle_cause,
+)
 from fastpptp.manager.filterlog import filter_fields
 from fastpptp.manager.headend import TOKEN_BITS, HeadendSession
 from fastpptp.manager.translate import call_spec, control_config, first_policy, link_config
@@ -81,10 +93,14 @@ class Timer(Enum):
     TUNNEL_IDLE = auto()
     LINK = auto()
     NO_GRE = auto()
+    PROBE = auto()
     CONNECT_TIME = auto()
     HOURS = auto()
     CLOSED = auto()
     VOID = auto()
+
+
+SESSION_TIMERS = (Timer.LINK, Timer.NO_GRE, Timer.PROBE, Timer.CONNECT_TIME, Timer.HOURS)
 
 
 class SessionManager:
@@ -119,6 +135,7 @@ class SessionManager:
         self._ended: deque[Departure] = deque(maxlen=ENDED_KEPT)
         self._messages = MessageCounts()
         self._workers = workers or Workers()
+        self._faults = Faults()
         self._statistics = Statistics()
         self._last_session = 0
         self._stopping = False
@@ -241,7 +258,7 @@ class SessionManager:
         session = self._handles.get(handle)
         if session is None:
             return []
-        self._gre_seen(session)
+        session.gre_seen = True
         return self._settle(session, session.frame_received(frame, now), now)
 
     def call_event(self, handle: int, bits: int, now: float) -> list[Effect]:
@@ -271,7 +288,9 @@ class SessionManager:
     # Answers, time, the administrator.
 
     def complete(self, token: int, result: object, now: float) -> list[Effect]:
-        """The answer to an Authenticate or Lease. One that came too late is given back."""
+        """The answer to an effect that asks. A claim or lease that came too late is given back."""
+        if isinstance(result, Reading):
+            return self._examined(token, result, now)
         if token in self._void:
             del self._void[token]
             self._timers.cancel((Timer.VOID, token))
@@ -473,6 +492,7 @@ class SessionManager:
             workers=self._workers,
             failures=self._statistics.logins_failed,
             debugging=self.debugging,
+            faults=self._faults,
         )
         tunnel.sessions[handle & 0xFFFF] = session
         self._sessions[session.id] = self._handles[handle] = session
@@ -487,7 +507,7 @@ class SessionManager:
         self._statistics.session_started()
         deadline = now + self._policy.system.no_gre_warning
         self._timers.set((Timer.NO_GRE, session.id), deadline)
-        effects = session.attach(spec)
+        effects = [*session.attach(spec), Examine(session.handle, Look.BEGUN)]
         # The peer must know our Call ID before the first GRE packet reaches it.
         effects += self._flush(tunnel)
         effects.append(Emit(occur("PPTP", 42, peer=tunnel.peer)))
@@ -540,13 +560,18 @@ class SessionManager:
             self._tunnels[session.connection].listen(self.debugging)
         if session.ended:
             return effects + self._hang_up(session, now)
+        if session.handshaking and session.link.reached:
+            self._timers.cancel((Timer.NO_GRE, session.id))
+            session.begun = None
         if session.state is SessionState.UP:
             if session.handshaking:
                 self._statistics.setup.observe(now - session.started_at)
+                session.probe_path(now)
             self._out_of_handshake(session)
         self._timers.set((Timer.LINK, session.id), session.get_timer())
         self._timers.set((Timer.CONNECT_TIME, session.id), session.connect_deadline)
         self._timers.set((Timer.HOURS, session.id), session.hours_deadline)
+        self._timers.set((Timer.PROBE, session.id), session.probe_deadline)
         return effects
 
     def _hang_up(self, session: HeadendSession, now: float) -> list[Effect]:
@@ -581,7 +606,7 @@ class SessionManager:
         del self._sessions[session.id]
         del self._handles[session.handle]
         del self._tunnels[session.connection].sessions[session.handle & 0xFFFF]
-        for kind in (Timer.LINK, Timer.NO_GRE, Timer.CONNECT_TIME, Timer.HOURS):
+        for kind in SESSION_TIMERS:
             self._timers.cancel((kind, session.id))
 
     def _keep_void(self, session: HeadendSession, now: float) -> None:
@@ -594,11 +619,6 @@ class SessionManager:
         if session.handshaking:
             session.handshaking = False
             self._admission.handshakes.remove(session.peer)
-
-    def _gre_seen(self, session: HeadendSession) -> None:
-        if not session.gre_seen:
-            session.gre_seen = True
-            self._timers.cancel((Timer.NO_GRE, session.id))
 
     def _mind_idle(self, tunnel: Tunnel) -> None:
         """Maximum Tunnel Idle Time runs while an established tunnel has no session."""
@@ -617,10 +637,33 @@ class SessionManager:
     def _tell_seldom(self, occurrence: Occurrence, now: float) -> list[Effect]:
         return [Emit(occurrence)] if self._admission.worth_telling(occurrence, now) else []
 
+    # Faults of the field (manager/faults.py).
+
+    def _examined(self, handle: int, found: Reading, now: float) -> list[Effect]:
+        session = self._handles.get(handle)
+        if session is None:
+            return []
+        if found.look is Look.BEGUN:
+            session.begun = found
+            return []
+        if found.look is Look.REJECTS:
+            return session.rejects_judged(found, now)
+        if found.look is Look.THROTTLED:
+            cause = throttle_cause(found, session.call.peer_window)
+            return session.fault(Fault.THROTTLED, now, cause=cause)
+        return session.fault(
+            Fault.NO_GRE,
+            now,
+            seconds=self._policy.system.no_gre_warning,
+            local_call_id=handle & 0xFFFF,
+            cause=no_gre_cause(session.begun, found, session.peer),
+            checksum_errors=growth(session.begun, found),
+        )
+
     # What the dataplane tells of a call.
 
     def _first_gre(self, session: HeadendSession, now: float) -> list[Effect]:
-        self._gre_seen(session)
+        session.gre_seen = True
         return []
 
     def _peer_silent(self, session: HeadendSession, now: float) -> list[Effect]:
@@ -636,8 +679,21 @@ class SessionManager:
         return told + self.terminate(session.id, cause, now)
 
     def _resync_failed(self, session: HeadendSession, now: float) -> list[Effect]:
-        effects: list[Effect] = [session.tell("PPP", 110)]
-        return self._settle(session, effects + session.renegotiate_ccp(now), now)
+        told: list[Effect] = [] if Fault.WRONG_KEY in session.faults else [session.tell("PPP", 110)]
+        return self._settle(session, [*told, *session.renegotiate_ccp(now)], now)
+
+    def _never_decrypted(self, session: HeadendSession, now: float) -> list[Effect]:
+        seen = "none of its packets could be decrypted"
+        return session.fault(Fault.WRONG_KEY, now, seen=seen)
+
+    def _cleartext(self, session: HeadendSession, now: float) -> list[Effect]:
+        return session.fault(Fault.PLAINTEXT, now)
+
+    def _throttled(self, session: HeadendSession, now: float) -> list[Effect]:
+        return [Examine(session.handle, Look.THROTTLED)]
+
+    def _unacknowledged(self, session: HeadendSession, now: float) -> list[Effect]:
+        return self._settle(session, session.probe_reach(now), now)
 
     def _park_expired(self, session: HeadendSession, now: float) -> list[Effect]:
         return [session.tell("PPP", 113)]
@@ -657,14 +713,19 @@ class SessionManager:
         return self._settle(session, session.handle_timer(now), now)
 
     def _no_gre_timer(self, session: HeadendSession, now: float) -> list[Effect]:
-        told = occur(
-            "PPTP",
-            114,
-            peer=session.peer,
-            seconds=self._policy.system.no_gre_warning,
-            local_call_id=session.handle & 0xFFFF,
-        )
-        return [Emit(told)]
+        """The peer answered nothing so far: it did not send, or it does not hear us."""
+        if not session.gre_seen:
+            return [Examine(session.handle, Look.NO_GRE)]
+        requests = session.link.requests
+        if requests < UNHEARD_REQUESTS:
+            self._timers.set((Timer.NO_GRE, session.id), now + UNHEARD_WAIT)
+            return []
+        seen = f"{requests} LCP Configure-Requests came, and no answer to ours"
+        local_call_id = session.handle & 0xFFFF
+        return session.fault(Fault.ONE_WAY, now, local_call_id=local_call_id, seen=seen)
+
+    def _probe_timer(self, session: HeadendSession, now: float) -> list[Effect]:
+        return self._settle(session, session.probe_timer(now), now)
 
     def _connect_time_timer(self, session: HeadendSession, now: float) -> list[Effect]:
         minutes, cause = session.effective.maximum_connect_time, Cause.MAX_CONNECT_TIME
@@ -702,7 +763,12 @@ class SessionManager:
         {
             CallEvent.FIRST_GRE: "_first_gre",
             CallEvent.PARK_EXPIRED: "_park_expired",
+            # Before the event that comes with it.
+            CallEvent.NEVER_DECRYPTED: "_never_decrypted",
             CallEvent.RESYNC_FAILED: "_resync_failed",
+            CallEvent.CLEARTEXT: "_cleartext",
+            CallEvent.THROTTLED: "_throttled",
+            CallEvent.UNACKNOWLEDGED: "_unacknowledged",
             CallEvent.PEER_SILENT: "_peer_silent",
             CallEvent.IDLE: "_idle",
         }
@@ -714,6 +780,7 @@ class SessionManager:
             Timer.TUNNEL_IDLE: ("_tunnels", "_tunnel_idle_timer"),
             Timer.LINK: ("_sessions", "_link_timer"),
             Timer.NO_GRE: ("_sessions", "_no_gre_timer"),
+            Timer.PROBE: ("_sessions", "_probe_timer"),
             Timer.CONNECT_TIME: ("_sessions", "_connect_time_timer"),
             Timer.HOURS: ("_sessions", "_hours_timer"),
             Timer.CLOSED: ("_departures", "_closed_timer"),

@@ -16,9 +16,12 @@ from fastpptp.effects import (
     Authenticate,
     Effect,
     Emit,
+    Examine,
     Lease,
     Logout,
+    Look,
     MoveCall,
+    Reading,
     Release,
 )
 from fastpptp.errors import LocalProtocolError
@@ -28,6 +31,8 @@ from fastpptp.events.routing import EventPolicy
 from fastpptp.manager.accounting import Departure
 from fastpptp.manager.debugging import Debugging, Ears
 from fastpptp.manager.decoding import Told, frame_decoded, link_stepped
+from fastpptp.manager.faults import NONSENSE_REJECTS, Fault, Faults, rejects_ours
+from fastpptp.manager.probe import Probe, path_plan, reach_plan
 from fastpptp.manager.translate import address_answer, destinations, mppe_policy, user_policy
 from fastpptp.manager.workers import Workers
 from fastpptp.ports import CallPolicy
@@ -40,6 +45,7 @@ from fastpptp.ppp.events import (
     AutomatonStep,
     EncryptionUp,
     FrameTrace,
+    InTheClear,
     IpUp,
     Ipv6Up,
     LcpClosed,
@@ -47,9 +53,12 @@ from fastpptp.ppp.events import (
     LinkEnded,
     PeerIdentified,
     PhaseChange,
+    ProbeAnswered,
+    ProtocolRejected,
     RequestJudged,
     TokenVoid,
 )
+from fastpptp.ppp.frames import Protocol
 from fastpptp.pptp import Call
 from fastpptp.session import Cause, Session, SessionState, SessionView
 from fastpptp.session.plain import plain
@@ -58,6 +67,8 @@ from fastpptp.settings.resolve import Effective
 
 # A token of the manager is the session's id above the Link's own token.
 TOKEN_BITS = 32
+
+_PROTOCOLS = frozenset(Protocol)
 
 # Ends that have no event of their own, or one with fields of its own.
 _SELF_EVIDENT = frozenset(
@@ -94,19 +105,24 @@ class HeadendSession(Session):
     """A session that lets a peer in. `peer` and `local` are the control connection's addresses."""
 
     __slots__ = (
+        "_echoes",
         "_failures",
+        "_faults",
         "_last_encryption",
         "_last_ip",
         "_no_address",
         "_pending",
+        "_rejects",
         "_void",
         "_workers",
         "account",
+        "begun",
         "client_type",
         "connection",
         "debugging",
         "ears",
         "effective",
+        "faults",
         "grant",
         "gre_seen",
         "group",
@@ -116,6 +132,7 @@ class HeadendSession(Session):
         "login_at",
         "login_failure",
         "peer",
+        "probe",
         "worker",
     )
 
@@ -126,6 +143,9 @@ class HeadendSession(Session):
             AddressRequest: "_address_request",
             TokenVoid: "_token_void",
             PeerIdentified: "_peer_identified",
+            InTheClear: "_in_the_clear",
+            ProtocolRejected: "_protocol_rejected",
+            ProbeAnswered: "_probe_answered",
             FrameTrace: "_frame_trace",
             PhaseChange: "_link_stepped",
             AutomatonStep: "_link_stepped",
@@ -153,6 +173,7 @@ class HeadendSession(Session):
         workers: Workers | None = None,
         failures: Counter[str] | None = None,
         debugging: Debugging | None = None,
+        faults: Faults | None = None,
     ) -> None:
         super().__init__(session_id, handle, call, link_config, policy, rng=rng, now=now)
         self.connection = connection
@@ -164,6 +185,7 @@ class HeadendSession(Session):
         self.grant = grant
         self.client_type = client_type
         self._workers = workers or Workers()
+        self._faults = faults or Faults()
         self.worker = self._workers.begin(handle & 0xFFFF)
         self.group: str | None = None
         self.login_at: float | None = None
@@ -184,6 +206,12 @@ class HeadendSession(Session):
         self.ears = self.listen()
         self._pending: dict[int, str] = {}
         self._void: list[int] = []
+        # What was seen on it (manager/faults.py), by what; and the question that is under way.
+        self.faults: frozenset[Fault] = frozenset()
+        self.begun: Reading | None = None
+        self.probe: Probe | None = None
+        self._rejects = 0
+        self._echoes = False
 
     @property
     def pending(self) -> frozenset[int]:
@@ -233,6 +261,11 @@ class HeadendSession(Session):
         if self.identity is None or self.state is SessionState.CLOSING:
             return None
         return self.identity.until
+
+    @property
+    def probe_deadline(self) -> float | None:
+        """When the question that is under way goes on."""
+        return self.probe.due if self.probe else None
 
     def follow(self, effective: Effective) -> list[Effect]:
         """The configuration has changed: take over what holds at once."""
@@ -326,6 +359,11 @@ class HeadendSession(Session):
             "handshaking": self.handshaking,
             "pending": [[token, kind] for token, kind in self._pending.items()],
             "void": list(self._void),
+            "faults": sorted(fault.name for fault in self.faults),
+            "rejects": self._rejects,
+            "echoes": self._echoes,
+            # A question that is under way is asked from the beginning.
+            "probe": self.probe_deadline,
         }
 
     def load(
@@ -347,6 +385,11 @@ class HeadendSession(Session):
         self.handshaking = snapshot["handshaking"]
         self._pending = dict(snapshot["pending"])
         self._void = list(snapshot["void"])
+        self.faults = frozenset(Fault[name] for name in snapshot["faults"])
+        self._rejects = snapshot["rejects"]
+        self._echoes = snapshot["echoes"]
+        if snapshot["probe"] is not None:
+            self._ask_path(snapshot["probe"])
 
     # Answers.
 
@@ -485,6 +528,75 @@ class HeadendSession(Session):
 
     def _peer_identified(self, event: PeerIdentified) -> list[Effect]:
         return [self.tell("PPP", 114, text=event.text)]
+
+    # Faults of the field.
+
+    def probe_path(self, now: float) -> None:
+        """It is up: see whether large packets get through, in its turn."""
+        self._ask_path(self._faults.probe_at(now))
+
+    def _ask_path(self, at: float) -> None:
+        self.probe = Probe(path_plan(self.policy.mru), at, self._path_is_narrow)
+
+    def probe_reach(self, now: float) -> list[Effect]:
+        """What we send is not acknowledged any more: see whether the peer answers anything."""
+        if self.probe is not None or not self._echoes or self.state is not SessionState.UP:
+            return []
+        self.probe = Probe(reach_plan(), now, self._peer_is_deaf)
+        return self.probe_timer(now)
+
+    def probe_timer(self, now: float) -> list[Effect]:
+        return self._ask(self.probe.advance(now), now) if self.probe else []
+
+    def fault(self, fault: Fault, now: float, **fields: object) -> list[Effect]:
+        """Tell a fault of this session."""
+        return self._faults.tell(self, fault, now, **fields)
+
+    def _ask(self, size: int | None, now: float) -> list[Effect]:
+        """Go on with the probe: an echo of this size, or its end."""
+        probe = self.probe
+        if probe is None or self.state is not SessionState.UP:
+            self.probe = None
+            return []
+        self._echoes |= probe.heard
+        if size is not None:
+            return self._apply(self.link.probe(size, now), now)
+        if probe.due is not None:
+            return []
+        self.probe = None
+        return probe.conclusion()
+
+    def _probe_answered(self, event: ProbeAnswered) -> list[Effect]:
+        if self.probe is None:
+            return []
+        return self._ask(self.probe.answered(event.size, self._now), self._now)
+
+    def _path_is_narrow(self, passes: int) -> list[Effect]:
+        size = self.policy.mru
+        return self.fault(Fault.BLACK_HOLE, self._now, size=size, passes=passes)
+
+    def _peer_is_deaf(self, found: int) -> list[Effect]:
+        seen = "it sends, but acknowledges nothing and answers no LCP echo any more"
+        return self.fault(Fault.ONE_WAY, self._now, local_call_id=self.handle & 0xFFFF, seen=seen)
+
+    def _in_the_clear(self, event: InTheClear) -> list[Effect]:
+        return self.fault(Fault.IN_THE_CLEAR, self._now, reason=event.reason.value)
+
+    def _protocol_rejected(self, event: ProtocolRejected) -> list[Effect]:
+        """Of a protocol that nobody sends: the peer decrypted our packets to nonsense."""
+        if self.encryption is None or event.protocol in _PROTOCOLS:
+            return []
+        self._rejects += 1
+        if self._rejects % NONSENSE_REJECTS or Fault.WRONG_KEY in self.faults:
+            return []
+        return [Examine(self.handle, Look.REJECTS)]
+
+    def rejects_judged(self, found: Reading, now: float) -> list[Effect]:
+        """The answer to that."""
+        if not rejects_ours(found, self._rejects):
+            return []
+        seen = f"it rejected {self._rejects} packets as of protocols that nobody sent"
+        return self.fault(Fault.WRONG_KEY, now, seen=seen)
 
     def _frame_trace(self, event: FrameTrace) -> list[Effect]:
         return [*frame_decoded(self._about("sent " if event.sent else "rcvd "), event)]

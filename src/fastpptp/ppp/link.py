@@ -47,9 +47,9 @@ from fastpptp.ppp.events import (
     LinkEvent,
     PeerIdentified,
     PhaseChange,
-    RequestJudged,
     ProbeAnswered,
     ProtocolRejected,
+    RequestJudged,
     SendFrame,
     TokenVoid,
 )

@@ -6,9 +6,7 @@ import asyncio
 import os
 import platform
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address
-from pathlib import Path
 
 from fastpptp.aaa import AuthRequest, Decision, Identity, LocalAuthenticator
 from fastpptp.addresses.assignment import Assigned, Assignment
@@ -25,9 +23,6 @@ from fastpptp.server.eventsink import EventSink, wall_clock
 from fastpptp.server.executor import LATER, Later
 from fastpptp.server.reach import Reach
 from fastpptp.settings.resolve import PolicySnapshot
-
-NETSTAT = Path("/proc/net/netstat")
-NO_GRE = ("PPTP", 114)
 
 
 class LocalAnswers:
@@ -171,21 +166,4 @@ class LocalAnswers:
         self._reach.announce(grant, address)
 
     def record(self, occurrence: Occurrence) -> None:
-        if (occurrence.cls, occurrence.number) == NO_GRE:
-            fields = {**occurrence.fields, "checksum_errors": checksum_errors()}
-            occurrence = replace(occurrence, fields=fields)
         self._events.record(occurrence)
-
-
-def checksum_errors(netstat: Path = NETSTAT) -> str:
-    """IpExt InCsumErrors: packets that this host dropped for a bad IP checksum (a NAT's fault)."""
-    try:
-        lines = netstat.read_text().splitlines()
-    except OSError:
-        return "not known"
-    for names, values in zip(lines[::2], lines[1::2], strict=False):
-        if names.startswith("IpExt:"):
-            return dict(zip(names.split(), values.split(), strict=False)).get(
-                "InCsumErrors", "not known"
-            )
-    return "not known"

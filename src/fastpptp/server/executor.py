@@ -24,13 +24,16 @@ from fastpptp.effects import (
     DropKeys,
     Effect,
     Emit,
+    Examine,
     Gate,
     Inject,
     Lease,
     Logout,
+    Look,
     MoveCall,
     OpenCall,
     OwnLcp,
+    Reading,
     Release,
     SendControl,
     SetFilters,
@@ -39,6 +42,7 @@ from fastpptp.effects import (
 from fastpptp.events.catalogue import Occurrence, occur
 from fastpptp.ports import Dataplane
 from fastpptp.ppp.auth.types import AuthResult
+from fastpptp.server.hostcounters import HostCounters
 
 
 class Later(Enum):
@@ -116,6 +120,7 @@ class Executor:
             OwnLcp: "_own_lcp",
             Inject: "_inject",
             ControlDone: "_control_done",
+            Examine: "_examine",
             Authenticate: "_authenticate",
             Logout: "_logout",
             Lease: "_lease",
@@ -138,6 +143,7 @@ class Executor:
         self._answers = answers
         self._complete = complete
         self._watcher = watcher
+        self._host = HostCounters()
         self._carriers: dict[type, Callable[[Any, float], tuple[int, Any] | None]] = {
             kind: getattr(self, name) for kind, name in self._CARRIERS.items()
         }  # bound once: this runs for every control frame
@@ -206,6 +212,18 @@ class Executor:
         self._dataplane.control_done(effect.handle)
 
     # Requests and records.
+
+    def _examine(self, effect: Examine, now: float) -> tuple[int, Any]:
+        wanted = effect.look is not Look.BEGUN
+        counters = self._counters(effect.handle) if wanted else {}
+        errors = self._host.checksum_errors(now)
+        return effect.handle, Reading(effect.look, counters, errors)
+
+    def _counters(self, handle: int) -> Mapping[str, int]:
+        row = self._dataplane.stats[handle & 0xFFFF]
+        if row["handle"] != handle:  # still that of the Call-ID's last life
+            return {}
+        return dict(zip(row.dtype.names, row.item(), strict=True))
 
     def _authenticate(self, effect: Authenticate, now: float) -> tuple[int, Any] | None:
         answer = self._answers.authenticate(effect, now)

@@ -41,6 +41,7 @@ class Machine:
     listeners: Sequence[socket.socket]
     dataplane: Dataplane
     reach: Reach
+    receive_buffer: int
     tun: Tun
 
     def __init__(
@@ -104,6 +105,9 @@ class Machine:
             stack, bootstrap.outer, outer, self.tun, refused=self._xdp_refused
         )
         stack.callback(self.dataplane.close)
+        self.receive_buffer = min(
+            gre.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) for gre in outer
+        )
         self._see_whether_calls_move()
         self.dataplane.start()
 

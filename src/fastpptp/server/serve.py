@@ -19,6 +19,7 @@ from fastpptp.events.catalogue import Occurrence, occur
 from fastpptp.recorder.files import MODE
 from fastpptp.server.machine import Machine
 from fastpptp.server.notify import keep_watchdog, notify
+from fastpptp.server.overruns import watch_overruns
 from fastpptp.server.process import calm_collector, lift_descriptor_limit
 from fastpptp.server.recording import Recording
 from fastpptp.server.runtime import Headend
@@ -95,7 +96,7 @@ class Service:
         try:
             await headend.start()
             await admin.start()
-            async with self._watched(headend):
+            async with self._watched(headend, machine):
                 for notice in machine.notices:
                     headend.events.record(notice)
                 notify("READY=1")
@@ -110,9 +111,11 @@ class Service:
             self._loop = None
 
     @asynccontextmanager
-    async def _watched(self, headend: Headend) -> AsyncIterator[None]:
+    async def _watched(self, headend: Headend, machine: Machine) -> AsyncIterator[None]:
         """Answer what watches over us: systemd's watchdog, and who reads metrics over TCP."""
         async with AsyncExitStack() as stack:
+            overruns = watch_overruns(machine.receive_buffer, headend.drops, headend.events.record)
+            stack.callback(asyncio.create_task(overruns).cancel)
             stack.callback(asyncio.create_task(keep_watchdog()).cancel)
             if self._bootstrap.metrics_listen is not None:
                 monitor = MonitorServer(headend, *self._bootstrap.metrics_listen)

@@ -26,6 +26,7 @@ from fastpptp.effects import (
     DropKeys,
     Effect,
     Emit,
+    Examine,
     Gate,
     Inject,
     Lease,
@@ -33,6 +34,7 @@ from fastpptp.effects import (
     MoveCall,
     OpenCall,
     OwnLcp,
+    Reading,
     Release,
     SendControl,
     SetFilters,
@@ -44,7 +46,7 @@ from fastpptp.ports import CallEvent
 from fastpptp.ppp.auth.types import AuthResult
 from fastpptp.testing.client import ScriptedClient
 from fastpptp.testing.clock import ManualClock
-from fastpptp.testing.dataplane import FakeDataplane
+from fastpptp.testing.dataplane import COUNTERS, FakeDataplane
 from fastpptp.testing.link import MemoryLink
 
 LOCAL = IPv4Address("161.44.17.1")
@@ -130,6 +132,8 @@ class MemoryHeadend:
         self.events: list[Occurrence] = []
         self.effects: list[Effect] = []
         self.clients: dict[int, Dialled] = {}
+        # Of the host: packets with a wrong IP checksum so far.
+        self.checksum_errors: int | None = 0
         # Not the seed itself: a manager may draw from that, and equal magic numbers are a loop.
         self._rng = Random(f"clients {seed}")
         self._connections = count(1)
@@ -195,6 +199,7 @@ class MemoryHeadend:
             OwnLcp: "_own_lcp",
             Inject: "_inject",
             ControlDone: "_control_done",
+            Examine: "_examine",
             Authenticate: "_authenticate",
             Logout: "_logout",
             Lease: "_lease",
@@ -249,6 +254,12 @@ class MemoryHeadend:
 
     def _control_done(self, effect: ControlDone) -> None:
         self.dataplane.control_done(effect.handle)
+
+    def _examine(self, effect: Examine) -> None:
+        row = self.dataplane.stats[effect.handle & 0xFFFF]
+        counters = {name: int(row[name]) for name in COUNTERS}
+        found = Reading(effect.look, counters, self.checksum_errors)
+        self.carry_out(self.manager.complete(effect.handle, found, self.clock()))
 
     def _authenticate(self, effect: Authenticate) -> None:
         self._answer(effect.token, *self.answers.authenticate(effect, self.clock()))

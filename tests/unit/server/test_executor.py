@@ -139,3 +139,24 @@ def test_keys_are_never_told() -> None:
     world = World()
     world.executor.run([e.ArmKeys(HANDLE, 0, b"secretsecretkey!", 128, True)], 0.0)
     assert "secret" not in world.said[0].text()
+
+
+def test_a_call_is_examined() -> None:
+    """Its row of the stats once the call is open, not that of the Call-ID's last life."""
+    world = World()
+    stats = world.dataplane.stats
+    stats[77]["handle"], stats[77]["tx_packets"] = HANDLE, 9
+    begun, found = e.Look.BEGUN, e.Look.NO_GRE
+    later = HANDLE + (1 << 16)
+    world.executor.run(
+        [e.Examine(HANDLE, begun), e.Examine(HANDLE, found), e.Examine(later, found)], 4.0
+    )
+    tokens, readings, _ = zip(*world.completions, strict=True)
+    assert tokens == (HANDLE, HANDLE, later)
+    first, second, third = readings
+    assert isinstance(first, e.Reading)
+    assert isinstance(second, e.Reading)
+    assert isinstance(third, e.Reading)
+    assert (first.look, second.look) == (begun, found)
+    assert (second.counters["tx_packets"], first.counters, third.counters) == (9, {}, {})
+    assert first.checksum_errors == second.checksum_errors is not None

@@ -17,6 +17,7 @@ from fastpptp.admin.client import AdminClient
 from fastpptp.bootstrap import Bootstrap
 from fastpptp.events.catalogue import occur
 from fastpptp.events.routing import EventPolicy
+from fastpptp.manager.overruns import WANTED_BUFFER
 from fastpptp.server.preflight import listen
 from fastpptp.server.recording import Recording
 from fastpptp.server.serve import Service, changes
@@ -35,6 +36,7 @@ class FakeMachine:
         self.reach = reach(Recorder())
         self.follow = self.reach.follow
         self.notices = [occur("SYSTEM", 122, feature="nftables", problem="absent")]
+        self.receive_buffer = 2 * WANTED_BUFFER
 
 
 class Running:

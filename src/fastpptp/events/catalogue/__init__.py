@@ -24,6 +24,7 @@ from fastpptp.events.catalogue.debug import (
     PPTPDBG,
     PPTPDECODE,
 )
+from fastpptp.events.catalogue.faults import PPP_FAULTS, PPTP_FAULTS, SYSTEM_FAULTS
 from fastpptp.events.catalogue.kind import (
     DEBUG,
     DEBUG_HIGH,
@@ -81,6 +82,7 @@ PER_FIELD: Mapping[str, str] = MappingProxyType(
         "info": "No additional info",
         "group": BASE_GROUP,
         "checksum_errors": "not known",
+        "again": "",
     }
 )
 
@@ -92,10 +94,10 @@ CONTEXT = frozenset({"code", "group", "user"})
 
 TABLES: Mapping[str, Kinds] = MappingProxyType(
     {
-        "PPTP": PPTP,
+        "PPTP": {**PPTP, **PPTP_FAULTS},
         "PPTPDBG": PPTPDBG,
         "PPTPDECODE": PPTPDECODE,
-        "PPP": PPP,
+        "PPP": {**PPP, **PPP_FAULTS},
         "PPPDBG": PPPDBG,
         "PPPDECODE": PPPDECODE,
         "AUTH": AUTH,
@@ -105,7 +107,7 @@ TABLES: Mapping[str, Kinds] = MappingProxyType(
         "DHCP": DHCP,
         "FILTER": FILTER,
         "CONFIG": CONFIG,
-        "SYSTEM": SYSTEM,
+        "SYSTEM": {**SYSTEM, **SYSTEM_FAULTS},
     }
 )
 

@@ -133,19 +133,6 @@ PPTP: Kinds = {
         "A port scan or a health check.",
         caused=True,
     ),
-    # A firewall, or a NAT without a helper, is the most common fault in the field; a NAT that
-    # breaks the IP checksum looks the same from here but for the host's counter.
-    114: EventType(
-        WARNING,
-        "No GRE received from peer {peer} in {seconds} s on session of call {local_call_id}\n"
-        "A firewall or NAT between blocks IP protocol 47; "
-        "IP checksum errors on this host: {checksum_errors}",
-        "The call is connected, but nothing of PPP came. The control connection is TCP, the data "
-        "is GRE, and something between lets only the first through.",
-        "Let IP protocol 47 pass on every firewall between, in both directions, and turn on the "
-        "PPTP helper (pass-through) of the client's NAT. Checksum errors that rise are a NAT's "
-        "fault.",
-    ),
     115: EventType(
         INFORMATION,
         "WAN errors of peer {peer}: crc {crc_errors}, framing {framing_errors}, "
