@@ -1,4 +1,4 @@
-"""Faults of the field (manager/faults.py, manager/overruns.py): what is seen, then cause and remedy.
+"""Faults of the field (manager/faults.py, overruns.py): what is seen, then cause and remedy.
 
 Each is told once a session, and of one peer address once in ten minutes: `again` has the number
 of those that were not told.
