@@ -33,7 +33,7 @@ class OverrunWatch:
         self._seldom = Seldom(INTERVAL)
 
     def look(self, drops: Mapping[str, int], now: float) -> Occurrence | None:
-        """SYSTEM/130, when the drop counters show that it goes on; call it every PERIOD."""
+        """SYSTEM/140, when the drop counters show that it goes on; call it every PERIOD."""
         total = sum(drops.get(reason, 0) for reason in REASONS)
         lost, self._seen = total - self._seen, total
         if lost < LEAST:
@@ -45,7 +45,7 @@ class OverrunWatch:
         if len(self._lost) < LOOKS or not self._seldom.happened(now):
             return None
         return occur(
-            "SYSTEM", 130, count=sum(self._lost), seconds=f"{now - self._since:.0f}",
+            "SYSTEM", 140, count=sum(self._lost), seconds=f"{now - self._since:.0f}",
             cause=self._cause(),
         )  # fmt: skip
 

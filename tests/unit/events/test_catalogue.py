@@ -10,6 +10,10 @@ from hypothesis import strategies as st
 
 from fastpptp.errors import LocalProtocolError
 from fastpptp.events.catalogue import CLASSES, EVENTS, SEVERITIES, occur, printable
+from fastpptp.events.catalogue.faults import PPP_FAULTS, PPTP_FAULTS, SYSTEM_FAULTS
+from fastpptp.events.catalogue.ppp import PPP
+from fastpptp.events.catalogue.pptp import PPTP
+from fastpptp.events.catalogue.system import SYSTEM
 
 PEER = IPv4Address("171.69.89.129")
 
@@ -144,3 +148,9 @@ def test_a_name_cannot_forge_a_line(name: str) -> None:
     assert text.replace("\n", "").isprintable()
     assert printable(name).isprintable()
     assert occur("PPP", 8, user=name, method="PAP").fields["user"] == name
+
+
+def test_no_number_is_given_twice() -> None:
+    """The faults of the field are told by their own tables."""
+    for table, faults in ((PPTP, PPTP_FAULTS), (PPP, PPP_FAULTS), (SYSTEM, SYSTEM_FAULTS)):
+        assert not table.keys() & faults.keys()

@@ -87,7 +87,7 @@ PPP_FAULTS: Kinds = {
 }
 
 SYSTEM_FAULTS: Kinds = {
-    130: EventType(
+    140: EventType(
         WARNING_HIGH,
         "{count} GRE packets were lost in {seconds} s, for the receive buffers of this host "
         "were full\n{cause}",
