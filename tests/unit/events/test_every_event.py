@@ -14,6 +14,8 @@ from fastpptp.events.catalogue import CLASSES, EVENTS
 SOURCE = Path(__file__).resolve().parents[3] / "src" / "fastpptp"
 TREES = {path: ast.parse(path.read_text()) for path in sorted(SOURCE.rglob("*.py"))}
 
+FAULTS = SOURCE / "manager" / "faults.py"
+
 # What makes an event: the places of class and number among the positional arguments.
 OCCUR = "occur"
 
@@ -163,9 +165,12 @@ def raised() -> Iterator[Raised]:
 
 
 def _message(path: Path, node: ast.Tuple) -> Iterator[Raised]:
-    """The recorder's process says class, number and fields; the headend makes the event."""
+    """The recorder's process says class, number and fields; the headend makes the event. A fault of
+    the field is its event's class and number.
+    """
+    parts = 2 if path == FAULTS else 3
     first = [part.value for part in node.elts[:2] if isinstance(part, ast.Constant)]
-    if len(node.elts) == 3 and len(first) == 2 and first[0] in CLASSES:
+    if len(node.elts) == parts and len(first) == 2 and first[0] in CLASSES:
         yield Raised(first[0], first[1], False, f"{path.relative_to(SOURCE)}:{node.lineno}")
 
 
@@ -210,4 +215,5 @@ def test_it_finds_what_it_looks_for() -> None:
     assert ("PPTP", 104, "manager/admission.py") in where
     assert ("PPP", 6, "manager/headend.py") in where
     assert ("DHCP", 102, "addresses/dhcp.py") in where
+    assert ("PPTP", 114, "manager/faults.py") in where
     assert ("PPPDECODE", 103, "manager/decoding.py") in where
