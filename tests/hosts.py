@@ -136,6 +136,9 @@ class Hosts:
         host.link("lo", "up")
         return host
 
+    def __getitem__(self, label: str) -> Host:
+        return self._hosts[label]
+
     def join(
         self, left: Host, left_cidr: str, right: Host, right_cidr: str, *, queues: int = 1
     ) -> tuple[str, str]:

@@ -14,6 +14,8 @@ from typing import Self
 
 import pytest
 
+from tests.hosts import Host
+
 LOOPBACK = "127.0.0.1"
 PATIENCE = 20.0
 
@@ -47,10 +49,17 @@ def until(condition: Callable[[], object], complaint: Callable[[], str]) -> None
 class Daemon:
     """A process that lives as long as its `with` block, and can be killed and started in it."""
 
-    def __init__(self, folder: Path, *words: str, env: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *words: str,
+        env: dict[str, str] | None = None,
+        host: Host | None = None,
+    ) -> None:
+        """`host` None is this one."""
         self.folder = folder
         self.said = folder / f"{Path(words[0]).name}.said"
-        self._words = words
+        self._words = words if host is None else host.command(words)
         self._env = {**os.environ, **(env or {})}
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -89,6 +98,13 @@ class Daemon:
                 self.kill()
             self._process = None
 
+    def listens(self, port: int) -> bool:
+        """Whether somebody on its host listens to a TCP port (proc(5): state 0A)."""
+        assert self._process is not None
+        table = Path(f"/proc/{self._process.pid}/net/tcp").read_text().splitlines()[1:]
+        rows = [line.split() for line in table]
+        return any(row[1].endswith(f":{port:04X}") and row[3] == "0A" for row in rows)
+
     def _lives(self) -> bool:
         assert self._process is not None
         ended = self._process.poll()
@@ -106,10 +122,3 @@ class Daemon:
         trace: TracebackType | None,
     ) -> None:
         self.stop()
-
-
-def listens(port: int) -> bool:
-    """Whether a TCP port of the loopback is open."""
-    with socket.socket() as probe:
-        probe.settimeout(1)
-        return probe.connect_ex((LOOPBACK, port)) == 0

@@ -300,3 +300,21 @@ def test_the_port_for_dhcp(facts: Facts) -> None:
     assert finding.state is State.FAILURE
     assert finding.what == "UDP port 67 on 192.0.2.99: Cannot assign requested address"
     assert finding.remedy == "dhcp.relay_address must be an address of this machine."
+
+
+def with_events(facts: Facts, text: str) -> Facts:
+    return replace(facts, policy=PolicySnapshot(toml.loads(f'[events]\nsyslog = "1-3"\n{text}')))
+
+
+def test_events_that_are_sent_to_nobody(facts: Facts) -> None:
+    (found,) = said(with_events(facts, ""), "events")
+    assert found == Finding(
+        "events",
+        State.WARNING,
+        "events.syslog has no effect",
+        "there is no syslog server: fastpptp syslog-server add",
+    )
+    (found,) = said(with_events(facts, '[syslog_servers.a]\nserver = "192.0.2.9"\n'), "events")
+    assert (found.state, found.what) == (State.OK, "are sent to syslog server a")
+    assert said(facts, "events") == []
+    assert said(replace(facts, policy=None), "events") == []
