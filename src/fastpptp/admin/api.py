@@ -20,6 +20,7 @@
 | GET /v1/pools | | pools: the address pools in their order, and how much of each is in use |
 | GET /v1/filters/NAME | | (packets, octets) of each rule, by default, unjudged |
 | POST /v1/reload | | revision |
+| GET, POST, DELETE /v1/debug | see admin/debugging.py | debug at run time |
 | GET /v1/trace | see admin/trace.py | a pcapng file, as packets come |
 | DELETE /v1/trace/NUMBER | | that file comes to its end |
 | GET /metrics, /healthz, /readyz | | see admin/monitor.py |
@@ -40,19 +41,20 @@ import json
 import os
 import socket
 import stat
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from aiohttp import web
 
 from fastpptp import __version__
 from fastpptp.admin import PREFIX, feed, views
 from fastpptp.admin.author import administrator, author
+from fastpptp.admin.body import read_body
+from fastpptp.admin.debugging import Debug
 from fastpptp.admin.meter import Meter
 from fastpptp.admin.monitor import Monitor
-from fastpptp.admin.query import event_query, peer, selection, session_filter, top_query, wrong
+from fastpptp.admin.query import event_query, peer, selection, session_filter, top_query
 from fastpptp.admin.ranking import Ranking
 from fastpptp.admin.trace import Traces
 from fastpptp.errors import ConfigurationError, FastpptpError, UnavailableError
@@ -104,6 +106,7 @@ class AdminApi:
                 web.get(f"{PREFIX}/filters/{{name}}", self.filter),
                 web.post(f"{PREFIX}/reload", self.reload),
                 *Traces(self._headend).routes(),
+                *Debug(self._headend).routes(),
                 *Monitor(self._headend).routes(),
             ]
         )
@@ -177,7 +180,7 @@ class AdminApi:
         return web.json_response({"ended": rows})
 
     async def logout(self, request: web.Request) -> web.Response:
-        body = dict(await _body(request))
+        body = dict(await read_body(request))
         cause = Cause.ACCOUNT_CHANGED if body.pop("edited", False) else Cause.ADMIN_LOGOUT
         ended = self._headend.logout(selection(body), cause)
         if ended:
@@ -186,7 +189,7 @@ class AdminApi:
         return web.json_response({"sessions": [view.id for view in ended]})
 
     async def stop_tunnels(self, request: web.Request) -> web.Response:
-        address = peer(await _body(request))
+        address = peer(await read_body(request))
         count = self._headend.stop_tunnels(address)
         if count:
             self._record(request, f"tunnels to peer {address} closed: {count}")
@@ -252,16 +255,6 @@ def _page_as_json(page: EventPage) -> str:
 
 def _not_found(what: str) -> web.HTTPNotFound:
     return web.HTTPNotFound(text=json.dumps({"error": what}), content_type="application/json")
-
-
-async def _body(request: web.Request) -> Mapping[str, Any]:
-    try:
-        found = json.loads(await request.text())
-    except ValueError:
-        raise wrong("body", "is not JSON", "a JSON object") from None
-    if not isinstance(found, dict):
-        raise wrong("body", "is not an object", "a JSON object")
-    return found
 
 
 @web.middleware

@@ -119,6 +119,21 @@ class AdminClient:
         """Have the headend follow the store; the revision that it follows now."""
         return int(self._ask("POST", "/reload")["revision"])
 
+    def debug(self, **order: object) -> dict[str, Any]:
+        """Debug the sessions of a `user` or `address`, up to `severity`, for so many `minutes`."""
+        return self._ask("POST", "/debug", {n: v for n, v in order.items() if v is not None})
+
+    def debugged(self) -> list[dict[str, Any]]:
+        """Whose sessions are debugged now."""
+        found: list[dict[str, Any]] = self._ask("GET", "/debug")["debug"]
+        return found
+
+    def end_debug(self, **whom: object) -> list[dict[str, Any]]:
+        """End the debug of a `user` or `address`, or of all; what ended."""
+        words = urlencode({name: value for name, value in whom.items() if value is not None})
+        found: list[dict[str, Any]] = self._ask("DELETE", f"/debug?{words}")["debug"]
+        return found
+
     def trace(self, **query: object) -> TraceStream:
         """The packets of whom one word says, `session=`, `user=` or `address=`, as pcapng.
 

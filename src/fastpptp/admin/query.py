@@ -50,6 +50,18 @@ def read_words(words: Mapping[str, str], known: Mapping[str, Word]) -> dict[str,
     return values
 
 
+def within(low: float, high: float, read: Callable[[str], float] = int) -> Callable[[str], float]:
+    """Reads a number between these, both included."""
+
+    def number(text: str) -> float:
+        found = read(text)
+        if not low <= found <= high:
+            raise ValueError
+        return found
+
+    return number
+
+
 def wrong(where: str, what: str, remedy: str) -> ConfigurationError:
     return ConfigurationError(Problem(where, what, remedy))
 

@@ -13,7 +13,7 @@ many sessions it is to begin with. It ends too when whoever asked goes away.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from ipaddress import IPv4Address
 
@@ -21,7 +21,7 @@ from aiohttp import web
 
 from fastpptp.admin import PREFIX
 from fastpptp.admin.author import author
-from fastpptp.admin.query import Word, read_flag, read_words, wrong
+from fastpptp.admin.query import Word, read_flag, read_words, within, wrong
 from fastpptp.errors import FastpptpError
 from fastpptp.events.catalogue import occur
 from fastpptp.server.runtime import Headend
@@ -81,16 +81,6 @@ def _connected(request: web.Request) -> bool:
     return request.transport is not None and not request.transport.is_closing()
 
 
-def _within(low: float, high: float, read: Callable[[str], float] = int) -> Callable[[str], float]:
-    def number(text: str) -> float:
-        found = read(text)
-        if not low <= found <= high:
-            raise ValueError
-        return found
-
-    return number
-
-
 _WHOSE: Mapping[str, Word] = {
     "session": Word(int, "the number of a session"),
     "user": Word(str, "a user"),
@@ -98,10 +88,10 @@ _WHOSE: Mapping[str, Word] = {
 }
 _HOW: Mapping[str, Word] = {
     "inner": Word(read_flag, "0 or 1"),
-    "snap": Word(_within(SMALLEST_SNAP, LARGEST_SNAP), f"{SMALLEST_SNAP} to {LARGEST_SNAP} octets"),
-    "count": Word(_within(1, LARGEST_COUNT), "1 or more packets"),
-    "seconds": Word(_within(0.001, LONGEST, float), f"up to {LONGEST:.0f} seconds"),
-    "size": Word(_within(SMALLEST_SIZE, 1 << 60), f"{SMALLEST_SIZE} or more octets"),
+    "snap": Word(within(SMALLEST_SNAP, LARGEST_SNAP), f"{SMALLEST_SNAP} to {LARGEST_SNAP} octets"),
+    "count": Word(within(1, LARGEST_COUNT), "1 or more packets"),
+    "seconds": Word(within(0.001, LONGEST, float), f"up to {LONGEST:.0f} seconds"),
+    "size": Word(within(SMALLEST_SIZE, 1 << 60), f"{SMALLEST_SIZE} or more octets"),
 }
 
 

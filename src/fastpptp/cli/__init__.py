@@ -10,6 +10,7 @@ from fastpptp import __version__
 from fastpptp.cli.backup import backup, history, restore
 from fastpptp.cli.common import Commands, Environment, environment
 from fastpptp.cli.config import config
+from fastpptp.cli.debug import debug
 from fastpptp.cli.dial import dial
 from fastpptp.cli.doctor import doctor
 from fastpptp.cli.events import events
@@ -46,9 +47,8 @@ def version(env: Environment) -> None:
 
 for command in (
     init, serve, *SECTIONS, event_class, *NOUNS, pool, hours, filter_, base_group, group, user,
-    config, sessions, session, logout, ping_client, top, trace, events, statistics, reload, dial,
-    doctor,
-    version,
+    config, sessions, session, logout, ping_client, top, trace, debug, events, statistics, reload,
+    dial, doctor, version,
 ):  # fmt: skip
     cli.add_command(command)
 

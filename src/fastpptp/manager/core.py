@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from enum import Enum, auto
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network
 from types import MappingProxyType
 from typing import ClassVar
 
@@ -29,7 +29,7 @@ from fastpptp.events.causes import Of
 from fastpptp.manager.accounting import CallCounters, Departure, Statistics
 from fastpptp.manager.admission import Admission, Limits
 from fastpptp.manager.call_ids import CallIds
-from fastpptp.manager.debugging import Debugging
+from fastpptp.manager.debugging import Debugging, DebugOrder
 from fastpptp.manager.decoding import control_stepped, message_decoded
 from fastpptp.manager.faults import (
     UNHEARD_REQUESTS,
@@ -98,6 +98,7 @@ class Timer(Enum):
     HOURS = auto()
     CLOSED = auto()
     VOID = auto()
+    DEBUG = auto()
 
 
 SESSION_TIMERS = (Timer.LINK, Timer.NO_GRE, Timer.PROBE, Timer.CONNECT_TIME, Timer.HOURS)
@@ -365,6 +366,66 @@ class SessionManager:
         self._link_config = link_config(policy, self._host_name)
         self._first_policy = first_policy(policy)
 
+    # Debug at run time. Who is debugged now, `debugging` tells.
+
+    def start_debug(
+        self,
+        user: str | None,
+        address: IPv4Network | None,
+        severity: int,
+        until: float,
+        until_wall: str,
+        who: str,
+    ) -> tuple[DebugOrder, list[Effect]]:
+        """Debug a user's or an address's sessions until then, in the place of an order before.
+
+        FastpptpError: too many are debugged.
+        """
+        order, replaced = self.debugging.start(user, address, severity, until, until_wall, who)
+        for old in replaced:
+            self._timers.cancel((Timer.DEBUG, old.number))
+        self._timers.set((Timer.DEBUG, order.number), until)
+        self._listen()
+        told = occur(
+            "CONFIG", 105, whom=order.target, severity=severity, until=until_wall, who=who
+        )  # fmt: skip
+        return order, [Emit(told)]
+
+    def stop_debug(
+        self, user: str | None, address: IPv4Network | None, who: str
+    ) -> tuple[list[DebugOrder], list[Effect]]:
+        """End the order of this user and that of this address, all of them for neither."""
+        every = user is None and address is None
+        ended = [
+            order
+            for order in self.debugging
+            if every
+            or (user is not None and order.user == user)
+            or (address is not None and order.address == address)
+        ]
+        effects: list[Effect] = []
+        for order in ended:
+            effects += self._end_debug(order, f"ended by {who}")
+        return ended, effects
+
+    def _end_debug(self, order: DebugOrder, reason: str) -> list[Effect]:
+        self._timers.cancel((Timer.DEBUG, order.number))
+        told = occur("CONFIG", 106, whom=order.target, who=order.who, reason=reason)
+        self.debugging.end(order)
+        self._listen()
+        return [Emit(told)]
+
+    def debugged(self, severity: int) -> list[SessionView]:
+        """The sessions that are debugged at this severity or a higher one."""
+        return [view for view in self.sessions()
+                if self.debugging.severity(view.peer, view.user) >= severity]  # fmt: skip
+
+    def _listen(self) -> None:
+        for tunnel in self._tunnels.values():
+            tunnel.listen(self.debugging)
+            for session in tunnel.sessions.values():
+                session.listen()
+
     def _account_of(self, name: str) -> str | None:
         user = names.find(self._policy, name)
         return None if user is None else user.name
@@ -497,6 +558,8 @@ class SessionManager:
         tunnel.sessions[handle & 0xFFFF] = session
         self._sessions[session.id] = self._handles[handle] = session
         self._admission.handshakes.add(tunnel.peer)
+        if self.debugging:
+            tunnel.listen(self.debugging)
         self._timers.cancel((Timer.TUNNEL_IDLE, tunnel.connection))
 
     def _call_connected(
@@ -741,6 +804,9 @@ class SessionManager:
         """Final counters are late: account without; the Call-ID stays taken until they come."""
         return _emit(departure.account(CallCounters()))
 
+    def _debug_timer(self, order: DebugOrder, now: float) -> list[Effect]:
+        return self._end_debug(order, "its time is over")
+
     def _void_timer(self, token: int, now: float) -> list[Effect]:
         del self._void[token]
         return []
@@ -785,6 +851,7 @@ class SessionManager:
             Timer.HOURS: ("_sessions", "_hours_timer"),
             Timer.CLOSED: ("_departures", "_closed_timer"),
             Timer.VOID: ("_void", "_void_timer"),
+            Timer.DEBUG: ("debugging", "_debug_timer"),
         }
     )
 

@@ -76,10 +76,13 @@ class DebugOrder:
 
     @property
     def target(self) -> str:
-        if self.user is not None:
-            return f"user [{self.user}]"
-        alone = self.address is not None and self.address.prefixlen == 32
-        return f"address {self.address.network_address if alone and self.address else self.address}"
+        """Whom it is about, in words."""
+        return f"user [{self.user}]" if self.user is not None else f"address {self.where}"
+
+    @property
+    def where(self) -> str:
+        """The address or network as people write it."""
+        return str(self.address).removesuffix("/32")
 
     def concerns(self, peer: IPv4Address | None, accounts: tuple[str, ...]) -> bool:
         if self.user is not None:
@@ -103,8 +106,8 @@ class Debugging:
         """Oldest first."""
         return iter(self._orders.values())
 
-    def __getitem__(self, number: int) -> DebugOrder:
-        return self._orders[number]
+    def get(self, number: int) -> DebugOrder | None:
+        return self._orders.get(number)
 
     def follow(self, policy: EventPolicy) -> None:
         """Listen as this policy says from now on; orders stay."""
@@ -135,8 +138,8 @@ class Debugging:
         self._orders[number] = order
         return order, replaced
 
-    def end(self, number: int) -> DebugOrder:
-        return self._orders.pop(number)
+    def end(self, order: DebugOrder) -> None:
+        del self._orders[order.number]
 
     def severity(self, peer: IPv4Address | None, name: str) -> int:
         """Up to which severity events of this client and name are debugged; 0: not at all."""

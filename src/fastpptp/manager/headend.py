@@ -297,6 +297,7 @@ class HeadendSession(Session):
             serial=self.call.serial,
             reason=self.why.text,
             info=self.why.addition,
+            user=self.user,
             code=self.why,
         )
 

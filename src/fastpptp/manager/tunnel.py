@@ -69,15 +69,16 @@ class Tunnel:
     # Since when it has no session.
     idle_since: float = 0.0
     lost: int = 0
-
-    @property
-    def user(self) -> str:
-        """The user whose tunnel it is: it has sessions, and all are the same user's."""
-        names = {session.user for session in self.sessions.values()}
-        return names.pop() if len(names) == 1 else ""
+    # Whose it was when it was last asked.
+    user: str = ""
 
     def listen(self, debugging: Debugging) -> None:
-        """Make those debug and decode events that somebody wants to hear now, and no others."""
+        """Make those debug and decode events that somebody wants to hear now, and no others.
+
+        It is a user's tunnel while it has sessions and all are that user's.
+        """
+        names = {session.user for session in self.sessions.values()}
+        self.user = names.pop() if len(names) == 1 else ""
         self.ears = heard = debugging.ears(self.peer, self.user)
         self.control.trace = heard.hears("PPTPDECODE")
         self.control.debug = heard.hears("PPTPDBG")

@@ -17,12 +17,16 @@ from fastpptp.backends.dhcp import PORT, DhcpPort
 from fastpptp.dhcp.client import DhcpLease
 from fastpptp.effects import Authenticate, Lease
 from fastpptp.events.catalogue import Occurrence, occur
+from fastpptp.events.routing import Destination
 from fastpptp.manager.headend import Anonymous
 from fastpptp.ppp.auth.types import AuthResult
-from fastpptp.server.eventsink import EventSink, wall_clock
+from fastpptp.server.eventsink import NOWHERE, EventSink, wall_clock
 from fastpptp.server.executor import LATER, Later
 from fastpptp.server.reach import Reach
 from fastpptp.settings.resolve import PolicySnapshot
+
+# Where events of a session go that is debugged.
+LOG = frozenset({Destination.LOG})
 
 
 class LocalAnswers:
@@ -30,7 +34,8 @@ class LocalAnswers:
     of password, which `keep_password` puts into the store before the peer is told.
 
     `complete` takes the answer to a token that was LATER, `lost` a token whose address is gone;
-    both are called from the loop. Use `start`, then `stop`.
+    both are called from the loop. `debugged` tells which events go to the log whatever the policy
+    says. Use `start`, then `stop`.
     """
 
     def __init__(
@@ -42,10 +47,12 @@ class LocalAnswers:
         *,
         complete: Callable[[int, object], None],
         lost: Callable[[int], None],
+        debugged: Callable[[Occurrence], bool],
         dhcp_port: int = PORT,
     ) -> None:
         self._policy = policy
         self._events = events
+        self._debugged = debugged
         self._complete = complete
         self._reach = reach
         self._authenticator = LocalAuthenticator(policy)
@@ -166,4 +173,4 @@ class LocalAnswers:
         self._reach.announce(grant, address)
 
     def record(self, occurrence: Occurrence) -> None:
-        self._events.record(occurrence)
+        self._events.record(occurrence, LOG if self._debugged(occurrence) else NOWHERE)

@@ -12,7 +12,7 @@ import os
 import socket
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
 from fastpptp import __version__
@@ -22,6 +22,7 @@ from fastpptp.effects import Effect
 from fastpptp.errors import FastpptpError, UnavailableError
 from fastpptp.events.catalogue import occur
 from fastpptp.manager import CallCounters, SessionManager, Statistics, Workers
+from fastpptp.manager.debugging import DebugOrder
 from fastpptp.ports import CallEvent, Dataplane, FilterLog
 from fastpptp.server.answers import LocalAnswers
 from fastpptp.server.control import ControlProtocol, factory
@@ -102,6 +103,7 @@ class Headend:
         self._answers = LocalAnswers(
             policy, self.events, reach, self._keep_password,
             complete=self._answered, lost=self._address_lost, dhcp_port=dhcp_port,
+            debugged=self.manager.debugging.covers,
         )  # fmt: skip
         self.tracer = Tracer(dataplane, self.manager, self._ends, self.events.record)
         self._executor = Executor(
@@ -220,6 +222,33 @@ class Headend:
     def rows(self, views: Iterable[SessionView]) -> Any:
         """A copy of the sessions' rows of the dataplane's stats, as one array."""
         return self._dataplane.stats[[view.local_call_id for view in views]]
+
+    def start_debug(
+        self,
+        user: str | None,
+        address: IPv4Network | None,
+        severity: int,
+        seconds: float,
+        until: str,
+        who: str,
+    ) -> DebugOrder:
+        """Debug these sessions for so long; `until` is the time of its end in words.
+
+        FastpptpError: too many are debugged.
+        """
+        order, effects = self.manager.start_debug(
+            user, address, severity, self._now() + seconds, until, who
+        )
+        self._do(effects)
+        return order
+
+    def stop_debug(
+        self, user: str | None, address: IPv4Network | None, who: str
+    ) -> list[DebugOrder]:
+        """End the debug of this user or address, of all for neither; the answer is what ended."""
+        ended, effects = self.manager.stop_debug(user, address, who)
+        self._do(effects)
+        return ended
 
     def counters(self, view: SessionView) -> dict[str, Any]:
         """The session's row of the dataplane's stats."""

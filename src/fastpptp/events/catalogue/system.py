@@ -40,6 +40,18 @@ CONFIG: Kinds = {
         "Administrator {who}: {what}",
         "An administrator did something that is no edit, such as a logout.",
     ),
+    105: EventType(
+        WARNING,
+        "Debug of {whom} at severity {severity} is on until {until}, by {who}",
+        "Events of these sessions up to this severity go into the log, decoded messages and "
+        "packets included. Passwords do not show.",
+        "`fastpptp debug --off` ends it early.",
+    ),
+    106: EventType(
+        INFORMATION_HIGH,
+        "Debug of {whom} by {who} is off: {reason}",
+        "The log gets from these sessions what its policy says.",
+    ),
     110: EventType(
         WARNING,
         "User [{user}] session {session} is traced by {who}: {what}\nThe file may hold passwords.",
