@@ -2,7 +2,9 @@
 
 Each kind (class and number) has a budget, and so have all together, decoding and debugging apart
 from the rest, so that neither hides the other. Budgets are generous for honest work: 1,000 logins
-a second with the usual severities, 100 a second with every message decoded.
+a second with the usual severities, 100 a second with every message decoded. What is refused takes
+half a place, so that of a kind that happens at twice its budget a sample alone is told: a flood
+must cost the sessions nothing, and says all it has to say with a few of its events.
 """
 
 from __future__ import annotations
@@ -34,32 +36,46 @@ class Tier:
 
 
 ORDINARY = Tier(Budget(1_000, 5_000), Budget(8_000, 20_000))
-CLOSE = Tier(Budget(4_000, 8_000), Budget(8_000, 16_000))
+CLOSE = Tier(Budget(3_000, 6_000), Budget(8_000, 16_000))
+
+# What an event that is refused costs its kind, and seconds between two of a kind's sample.
+REFUSAL = 0.5
+SAMPLE = 0.1
 
 # How long what was suppressed is counted before it is told. Seconds.
 INTERVAL = 10.0
 
 
 class _Bucket:
-    """A token bucket that begins full."""
+    """Places for events, which come back with time. It begins full."""
 
-    __slots__ = ("_at", "_budget", "_tokens")
+    __slots__ = ("_at", "_budget", "_places", "_told")
 
     def __init__(self, budget: Budget, now: float) -> None:
         self._budget = budget
-        self._tokens = budget.burst
-        self._at = now
+        self._places = budget.burst
+        self._at = self._told = now
 
     def has(self, now: float) -> bool:
         """Whether one more may pass."""
         budget = self._budget
-        filled = self._tokens + (now - self._at) * budget.rate
-        self._tokens = filled if filled < budget.burst else budget.burst
+        places = self._places + (now - self._at) * budget.rate
+        self._places = places if places < budget.burst else budget.burst
         self._at = now
-        return self._tokens >= 1.0
+        return self._places >= 1.0
 
-    def take(self) -> None:
-        self._tokens -= 1.0
+    def take(self, now: float) -> None:
+        self._places -= 1.0
+        self._told = now
+
+    def refuse(self, now: float) -> bool:
+        """Take half a place; whether it is one of the sample after all."""
+        if self._places > 0.0:
+            self._places -= REFUSAL
+        if now - self._told < SAMPLE:
+            return False
+        self._told = now
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +115,11 @@ class Flood:
             if total is None:
                 total = self._totals[close] = _Bucket(self._tiers[close].total, now)
             if total.has(now):
-                own.take()
-                total.take()
+                own.take(now)
+                total.take(now)
                 return True
+        elif own.refuse(now):
+            return True
         if self._since is None:
             self._since = now
         self._counts[kind] += 1

@@ -2,25 +2,45 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fastpptp.events.catalogue import DECODE_HEADER, WARNING
-from fastpptp.events.flood import CLOSE, INTERVAL, ORDINARY, Budget, Flood, Suppressed, Tier
+from fastpptp.events.flood import (
+    CLOSE,
+    INTERVAL,
+    ORDINARY,
+    SAMPLE,
+    Budget,
+    Flood,
+    Suppressed,
+    Tier,
+)
 
 KIND = ("PPTP", 110)
 
 
 class Bucket:
-    """A token bucket in exact eighths, as the steps of time below are."""
+    """Places in exact eighths, as the steps of time below are."""
 
     def __init__(self, budget: Budget) -> None:
         self.budget, self.tokens, self.at = budget, budget.burst, 0.0
+        self.told: float | None = None
 
     def look(self, now: float) -> bool:
         gained = (now - self.at) * self.budget.rate
         self.tokens, self.at = min(self.budget.burst, self.tokens + gained), now
         return self.tokens >= 1
+
+    def sample(self, now: float) -> bool:
+        """Of a kind that is refused."""
+        if self.tokens > 0:
+            self.tokens -= 0.5
+        if self.told is not None and now - self.told < SAMPLE:
+            return False
+        self.told = now
+        return True
 
 
 EVENTS = st.lists(
@@ -44,9 +64,11 @@ def test_every_budget_is_kept(events: list[tuple[float, int, bool]]) -> None:
         now += step
         kind = (f"C{tier}", number)
         mine, total = own[number, tier], totals[tier]
-        expected = mine.look(now) and total.look(now)
-        if expected:
+        if not mine.look(now):
+            expected = mine.sample(now)
+        elif expected := total.look(now):
             mine.tokens -= 1
+            mine.told = now
             total.tokens -= 1
         assert flood.admits(kind, DECODE_HEADER if tier else WARNING, now) == expected
         passed, refused = passed + expected, refused + (not expected)
@@ -75,15 +97,24 @@ def test_decoding_does_not_hide_faults() -> None:
 
 
 def test_honest_work_passes() -> None:
-    """100 logins a second, 40 messages each told twice, and 1,000 a second that are not decoded."""
+    """100 logins a second, 30 messages each told twice, and 800 a second that are not decoded."""
     flood = Flood()
     for tenth in range(600):
         now = tenth / 10
-        for _ in range(400):
+        for _ in range(300):
             assert flood.admits(("PPPDECODE", 100), DECODE_HEADER, now)
             assert flood.admits(("PPPDECODE", 101), DECODE_HEADER + 1, now)
         for number in range(8):
             for _ in range(100):
                 assert flood.admits(("PPP", number), WARNING, now)
-    assert CLOSE.kind.rate >= 4_000
+    assert CLOSE.kind.rate >= 3_000
     assert ORDINARY.kind.rate >= 1_000
+
+
+@pytest.mark.parametrize(("times", "told"), [(1.0, 1.0), (1.5, 0.5), (2.0, 0.01), (20.0, 0.01)])
+def test_the_more_there_are_the_fewer_are_told(times: float, told: float) -> None:
+    rate = ORDINARY.kind.rate
+    flood, offered = Flood(), int(times * rate)
+    passed = [flood.admits(KIND, WARNING, at / offered) for at in range(40 * offered)]
+    last = sum(passed[-10 * offered :]) / 10
+    assert last == pytest.approx(told * rate, rel=0.05)

@@ -8,7 +8,7 @@ absent or empty. docs/events.md is made from it (reference.py).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from types import MappingProxyType
@@ -179,7 +179,9 @@ def occur(
     known = {name: "" if value is None else str(value) for name, value in fields.items()}
     for name in kind.names & PER_FIELD.keys():
         known[name] = known.get(name) or PER_FIELD[name]
-    wrong = (kind.names - known.keys()) | (known.keys() - kind.names - CONTEXT)
+    wrong: Set[str] = frozenset()
+    if known.keys() != kind.names:  # mostly they are the same
+        wrong = (kind.names - known.keys()) | (known.keys() - kind.names - CONTEXT)
     if wrong:
         names = ", ".join(sorted(wrong))
         raise LocalProtocolError(f"event {cls}/{number}: missing or unknown field {names}")
