@@ -35,8 +35,8 @@ class Tier:
     total: Budget
 
 
-ORDINARY = Tier(Budget(1_000, 5_000), Budget(8_000, 20_000))
-CLOSE = Tier(Budget(3_000, 6_000), Budget(8_000, 16_000))
+ORDINARY = Tier(Budget(1_000, 2_000), Budget(8_000, 16_000))
+CLOSE = Tier(Budget(3_000, 4_000), Budget(8_000, 16_000))
 
 # What an event that is refused costs its kind, and seconds between two of a kind's sample.
 REFUSAL = 0.5
@@ -70,7 +70,7 @@ class _Bucket:
 
     def refuse(self, now: float) -> bool:
         """Take half a place; whether it is one of the sample after all."""
-        if self._places > 0.0:
+        if self._places > -self._budget.rate:  # a second later it is as before
             self._places -= REFUSAL
         if now - self._told < SAMPLE:
             return False
