@@ -18,12 +18,14 @@ from pathlib import Path
 import pytest
 
 from fastpptp.events.catalogue import occur
+from fastpptp.events.flood import Budget, Flood, Tier
 from fastpptp.events.log import EventPage, EventQuery
 from fastpptp.events.routing import EventPolicy
 from fastpptp.server.eventsink import EventSink
 from fastpptp.server.recording import Recording
 
 CAPACITY = 100_000
+NO_BOUND = Tier(Budget(1e9, 1e9), Budget(1e9, 1e9))
 
 
 class Recorded:
@@ -32,7 +34,8 @@ class Recorded:
     def __init__(self, recording: Recording) -> None:
         self.recording = recording
         later = asyncio.get_running_loop().call_later
-        self.sink = EventSink(EventPolicy(capacity=CAPACITY), recording, later)
+        policy = EventPolicy(capacity=CAPACITY)
+        self.sink = EventSink(policy, recording, later, flood=Flood(NO_BOUND, NO_BOUND))
 
     def happen(self, first: int, last: int) -> None:
         for number in range(first, last + 1):

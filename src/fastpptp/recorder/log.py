@@ -59,6 +59,7 @@ class EventDatabase:
         self._path = path
         self._capacity = capacity
         self._given = self._kept = 0
+        self._unsynced = False
         self.clean = False  # set before `close`: all that happened is in it
         self._lock = _locked(path.parent, patience)
         try:
@@ -83,8 +84,24 @@ class EventDatabase:
         except sqlite3.Error as error:
             self._refuse(error)
             raise OSError(errno.EIO, f"{self._path} is damaged and was put aside") from None
+        self._unsynced = True
         with suppress(sqlite3.OperationalError):  # what is not indexed is looked through
             self._index()
+
+    @property
+    def unsynced(self) -> bool:
+        """Whether a failure of power would cost events that are committed: see `sync`."""
+        return self._unsynced
+
+    def sync(self) -> None:
+        """Have the disk hold what is committed. SQLite does it seldom, and it may take a while."""
+        self._unsynced = False
+        with suppress(OSError):
+            journal = os.open(f"{self._path}-wal", os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                os.fdatasync(journal)
+            finally:
+                os.close(journal)
 
     def note(self, sequence: int) -> None:
         """A number that was given to an event which the log does not keep."""

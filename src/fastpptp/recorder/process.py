@@ -24,6 +24,7 @@ from fastpptp.recorder.wire import Frames, Setup, frame, thaw, unpack
 
 READ = 1 << 20  # octets
 TICK = 0.25  # seconds between two looks at the sinks
+SYNC = 1.0  # seconds between two times that the disk is waited for
 LINGER = 0.1  # seconds that events are gathered before they are committed
 WAITING = 50_000  # events that wait for the database at most
 FINISH = 4.0  # seconds that sinks have at the end
@@ -48,6 +49,7 @@ class Recorder:
         self._files: dict[Any, SinkThread] = {}  # of the bootstrap settings
         self._sinks: dict[Any, SinkThread] = {}  # of the policy
         self._said: object = None
+        self._sync_at = 0.0
         self._clean = False
         self._ended = False
         self._on: dict[str, Callable[..., None]] = {
@@ -197,6 +199,9 @@ class Recorder:
                 self._say("tell", "SYSTEM", 136, aside_fields(self._told.aside))
         threads = (self._log, *self._files.values(), *self._sinks.values())
         now = time.monotonic()
+        if self._database is not None and self._database.unsynced and now >= self._sync_at:
+            self._sync_at = now + SYNC
+            self._log.order(self._database.sync)
         for thread in threads:
             for news in thread.news(now):
                 self._say("tell", *news)
