@@ -8,11 +8,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fastpptp.events.routing import SnmpVersion, TrapDestination
+from fastpptp.recorder.usm import engine_id
 from tests.hosts import Host
 from tests.services.daemons import LOOPBACK, Daemon, free_port, tool
 
 EVENT_STATS = ".1.3.6.1.4.1.3076.2.1.2.4"
 TRAPS = f"{EVENT_STATS}.100"
+
+# Users of SNMPv3, and the least security that each must have.
+USERS = (
+    ("both", 'SHA-256 "auth password" AES "priv password"', "priv"),
+    ("old", 'SHA "auth password" AES "priv password"', "priv"),
+    ("signed", 'SHA-256 "auth password"', "auth"),
+    ("plain", "", "noauth"),
+)
 
 
 @dataclass
@@ -32,7 +41,13 @@ class Snmptrapd(Daemon):
         self.port = free_port(socket.SOCK_DGRAM)
         self.file = folder / "traps"
         configuration = folder / "snmptrapd.conf"
-        configuration.write_text("authCommunity log s3cret\n")
+        configuration.write_text(
+            "authCommunity log s3cret\n"
+            + "".join(
+                f"createUser -e 0x{engine_id().hex()} {name} {words}\nauthUser log {name} {level}\n"
+                for name, words, level in USERS
+            )
+        )
         super().__init__(
             folder, tool("snmptrapd", "snmptrapd"), "-f", "-n", "-C", "-c", str(configuration),
             "-m", "", "-Ont", "-Lf", str(self.file), "-x", str(folder / "agentx"),

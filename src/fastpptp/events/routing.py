@@ -80,6 +80,14 @@ class SnmpVersion(Enum):
 
     V1 = "SNMPv1"
     V2C = "SNMPv2c"
+    V3 = "SNMPv3"
+
+
+class SnmpAuthentication(Enum):
+    """What the messages of an SNMPv3 user are authenticated with (RFC 3414, RFC 7860)."""
+
+    SHA = "SHA"
+    SHA_256 = "SHA-256"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,14 +140,25 @@ class Mail:
 
 
 @dataclass(frozen=True, slots=True)
+class SnmpUser:
+    """A user of SNMPv3. No password is no authentication, or no encryption."""
+
+    name: str
+    authentication: SnmpAuthentication = SnmpAuthentication.SHA_256
+    authentication_password: str = field(default="", repr=False)
+    privacy_password: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class TrapDestination:
-    """A host that takes SNMP traps."""
+    """A host that takes SNMP traps. `user` is for SNMPv3, `community` for the others."""
 
     name: str
     host: str
     port: int = 162
     version: SnmpVersion = SnmpVersion.V2C
     community: str = field(default="public", repr=False)
+    user: SnmpUser | None = None
 
     def __str__(self) -> str:
         return f"trap destination {self.name}"

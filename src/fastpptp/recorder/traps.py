@@ -1,7 +1,7 @@
-"""Events as SNMP traps: SNMPv1 (RFC 1157) or SNMPv2c (RFC 3416, RFC 1901), in the clear over UDP.
+"""Events as SNMP traps over UDP: SNMPv1 (RFC 1157), SNMPv2c (RFC 3416) or SNMPv3 (usm.py).
 
-Messages are encoded by pysnmp and sent by a socket of our own: neither an engine nor a MIB nor an
-event loop is needed to send what nobody answers. docs/event-routing.md tells the objects.
+PDUs are encoded by pysnmp and sent by a socket of our own: neither an engine nor a MIB nor an event
+loop is needed to send what nobody answers. docs/event-routing.md tells the objects.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from pysnmp.proto import api
 from fastpptp.events.catalogue import printable
 from fastpptp.events.format import one_line
 from fastpptp.events.log import EventRecord
-from fastpptp.events.routing import SnmpVersion, TrapDestination
+from fastpptp.events.routing import SnmpUser, SnmpVersion, TrapDestination
 from fastpptp.recorder.datagrams import Datagrams, udp
+from fastpptp.recorder.usm import UsmUser
 
 Oid = tuple[int, ...]
 
@@ -37,6 +38,7 @@ MOST = 0x7FFFFFFF  # Integer32; greater numbers begin again at 0
 _MODULES = {
     SnmpVersion.V1: api.PROTOCOL_MODULES[api.SNMP_VERSION_1],
     SnmpVersion.V2C: api.PROTOCOL_MODULES[api.SNMP_VERSION_2C],
+    SnmpVersion.V3: api.PROTOCOL_MODULES[api.SNMP_VERSION_2C],
 }
 
 
@@ -48,18 +50,36 @@ class TrapSink:
         self._clock = clock
         self._started = clock()
         self._datagrams = Datagrams(lambda: udp(spec.host, spec.port))
+        self._user = None if spec.user is None else usm_user(spec.user)
 
     def deliver(self, records: Sequence[EventRecord]) -> None:
         """Send a trap for each; PartlyDeliveredError from the first on that is known as lost."""
         up = int((self._clock() - self._started) * 100)
-        self._datagrams.send([message(record, self._spec, up) for record in records])
+        self._datagrams.send([self._message(trap(record, self._spec, up)) for record in records])
 
     def close(self) -> None:
         self._datagrams.close()
 
+    def _message(self, pdu: Any) -> bytes:
+        """The message that carries a PDU, encoded."""
+        if self._user is not None:
+            return self._user.wrap(bytes(encoder.encode(pdu)))
+        module: Any = _MODULES[self._spec.version]
+        made = module.Message()
+        module.apiMessage.set_defaults(made)
+        module.apiMessage.set_community(made, self._spec.community.encode())
+        module.apiMessage.set_pdu(made, pdu)
+        return bytes(encoder.encode(made))
 
-def message(record: EventRecord, spec: TrapDestination, up: int) -> bytes:
-    """A trap, encoded; `up` is sysUpTime, in hundredths of a second."""
+
+def usm_user(user: SnmpUser) -> UsmUser:
+    return UsmUser(
+        user.name, user.authentication, user.authentication_password, user.privacy_password
+    )
+
+
+def trap(record: EventRecord, spec: TrapDestination, up: int) -> Any:
+    """A trap's PDU; `up` is sysUpTime, in hundredths of a second."""
     module: Any = _MODULES[spec.version]
     pdu = module.TrapPDU()
     module.apiTrapPDU.set_defaults(pdu)
@@ -74,11 +94,7 @@ def message(record: EventRecord, spec: TrapDestination, up: int) -> bytes:
         kind = module.ObjectIdentifier((*TRAPS, 0, EVENT_TRAP))
         objects = [(SYS_UP_TIME, module.TimeTicks(up)), (SNMP_TRAP_OID, kind), *objects]
     module.apiTrapPDU.set_varbinds(pdu, objects)
-    made = module.Message()
-    module.apiMessage.set_defaults(made)
-    module.apiMessage.set_community(made, spec.community.encode())
-    module.apiMessage.set_pdu(made, pdu)
-    return bytes(encoder.encode(made))
+    return pdu
 
 
 def _objects(record: EventRecord, module: Any) -> Iterator[tuple[Oid, Any]]:

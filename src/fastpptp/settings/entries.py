@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from fastpptp.events.routing import MailSecurity, SnmpVersion, Transport
+from fastpptp.events.routing import MailSecurity, SnmpAuthentication, SnmpVersion, Transport
 from fastpptp.settings.attributes import OURS, Attribute, Touches, named
 from fastpptp.settings.hosts import Host, HostOrPath, MailAddress
 from fastpptp.settings.kinds import Choice, Integer, Kind, Optional, Secret, Text
@@ -106,11 +106,25 @@ _TRAP = (
               help="where the SNMP manager is"),
     Attribute("snmp_version", "SNMP Version", Choice([each.value for each in SnmpVersion]),
               SnmpVersion.V2C.value, touches=Touches.NOW, help="the form of a trap",
-              note="RFC 1157, RFC 3416; the product's default is SNMPv1"),
+              note="RFC 1157, RFC 3416, RFC 3412; the product's default is SNMPv1, and it has no "
+                   "SNMPv3"),
     Attribute("community", "Community", Secret(1, 64), "public", touches=Touches.NOW,
-              help="the community string, which the manager may check"),
+              help="the community string of SNMPv1 and SNMPv2c, which the manager may check"),
     Attribute("port", "Port", Integer(1, 65_535), 162, touches=Touches.NOW,
               help="the manager's UDP port"),
+    Attribute("user", "User", Optional(Text(1, 32)), "none", touches=Touches.NOW,
+              help="of SNMPv3", note=f"{OURS}; RFC 3414"),
+    Attribute("authentication", "Authentication",
+              Choice([each.value for each in SnmpAuthentication]),
+              SnmpAuthentication.SHA_256.value, touches=Touches.NOW,
+              help="what the user's messages are authenticated with",
+              note=f"{OURS}; RFC 3414 section 7, RFC 7860"),
+    Attribute("authentication_password", "Authentication Password", Secret(8, 255), "",
+              touches=Touches.NOW, help="of the user; without one nothing is authenticated",
+              note=f"{OURS}; RFC 3414 section 11.2: at least 8 characters"),
+    Attribute("privacy_password", "Privacy Password", Secret(8, 255), "", touches=Touches.NOW,
+              help="of the user; messages are encrypted with AES-128, without one not at all",
+              note=f"{OURS}; RFC 3826"),
 )  # fmt: skip
 
 _EVENTS = "Configuration | System | Events"

@@ -13,6 +13,8 @@ from fastpptp.events.routing import (
     MailSecurity,
     MailServer,
     SinkSpec,
+    SnmpAuthentication,
+    SnmpUser,
     SnmpVersion,
     SyslogFormat,
     SyslogServer,
@@ -88,9 +90,26 @@ def _smtp_server(where: str, values: Loaded) -> Iterator[Problem]:
         )  # fmt: skip
 
 
+def _trap_destination(where: str, values: Loaded) -> Iterator[Problem]:
+    version, user = values["snmp_version"], values["user"]
+    authentication, privacy = values["authentication_password"], values["privacy_password"]
+    if version != SnmpVersion.V3.value:
+        if user or authentication or privacy:
+            yield Problem(f"{where}.snmp_version", f"{version} has no users", "set it to SNMPv3")
+        return
+    if not user:
+        yield Problem(f"{where}.user", "is missing", "SNMPv3 needs a user")
+    if privacy and not authentication:
+        yield Problem(
+            f"{where}.authentication_password", "is missing",
+            "SNMPv3 encrypts only what is authenticated",
+        )  # fmt: skip
+
+
 _CHECKS: Mapping[str, Callable[[str, Loaded], Iterator[Problem]]] = {
     SYSLOG_SERVERS.table: _syslog_server,
     SMTP_SERVERS.table: _smtp_server,
+    TRAP_DESTINATIONS.table: _trap_destination,
 }
 
 
@@ -136,4 +155,16 @@ def _traps(tree: Configuration) -> Iterator[TrapDestination]:
             own["port"],
             SnmpVersion(own["snmp_version"]),
             own["community"],
+            _snmp_user(own),
         )
+
+
+def _snmp_user(own: Loaded) -> SnmpUser | None:
+    if own["user"] is None:
+        return None
+    return SnmpUser(
+        own["user"],
+        SnmpAuthentication(own["authentication"]),
+        own["authentication_password"],
+        own["privacy_password"],
+    )

@@ -37,7 +37,7 @@ from fastpptp.settings.attributes import Attribute, Level
 from fastpptp.settings.entries import LISTS, EntryList
 
 # The newest migration (migrations/versions); a test holds it against the scripts.
-HEAD = "0005"
+HEAD = "0006"
 
 metadata = MetaData()
 

@@ -72,12 +72,23 @@ def test_trap_destinations(installed: Installation) -> None:
         "--community", "hush hush",
     )  # fmt: skip
     assert installed.json("trap-destination", "list") == [
-        {"name": "nms", "destination": "192.0.2.162", "snmp_version": "SNMPv1", "port": 162}
-    ]
+        {
+            "name": "nms", "destination": "192.0.2.162", "snmp_version": "SNMPv1", "port": 162,
+            "user": "none", "authentication": "SHA-256",
+        }
+    ]  # fmt: skip
     said = installed.failed(
         2, "trap-destination", "set", "nms", "--community", "a", "--community-file", "-"
     )
     assert "Give one of --community, --community-file." in said
+    installed.done(
+        "trap-destination", "set", "nms", "--snmp-version", "snmpv3", "--user", "vpn",
+        "--authentication-password", "auth password", "--privacy-password-file", "-",
+        stdin="priv password\n",
+    )  # fmt: skip
+    shown = installed.json("trap-destination", "show", "nms")
+    secret = ("community", "authentication_password", "privacy_password")
+    assert [shown[name]["value"] for name in secret] == ["********"] * 3
 
 
 def test_a_destination_without_a_server_is_told(installed: Installation) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from fastpptp.backends.ruleset import Packet, refusing_chain
 from fastpptp.bootstrap import Bootstrap
+from fastpptp.recorder.usm import engine_id
 from fastpptp.server.doctor import Facts, Finding, State
 from fastpptp.server.doctor.checks import CHECKS
 from fastpptp.server.doctor.facts import Device, Route
@@ -316,5 +317,9 @@ def test_events_that_are_sent_to_nobody(facts: Facts) -> None:
     )
     (found,) = said(with_events(facts, '[syslog_servers.a]\nserver = "192.0.2.9"\n'), "events")
     assert (found.state, found.what) == (State.OK, "are sent to syslog server a")
+    text = '[trap_destinations.a]\ndestination = "n"\nsnmp_version = "SNMPv3"\nuser = "u"\n'
+    text += '[syslog_servers.a]\nserver = "192.0.2.9"\n'
+    engine = said(with_events(facts, text), "events")[-1]
+    assert engine.what == f"SNMPv3 managers know this machine as engine 0x{engine_id().hex()}"
     assert said(facts, "events") == []
     assert said(replace(facts, policy=None), "events") == []

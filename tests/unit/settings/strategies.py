@@ -27,7 +27,7 @@ CANDIDATES: tuple[Any, ...] = (
     "2001:db8::/48", "auto", "on", "off", "Original", "Cisco IOS Compatible", "Never", "MPPC", [],
     ["PAP"], ["CHAP", "MSCHAPv2"], ["Required", "40-bit", "128-bit"], ["PPTP"], ["2", "3"],
     "Inbound", "Forward and Log", "Established", "TCP", "log.example.com", "/dev/log",
-    "ops@example.com", "Local 3", "unix", "STARTTLS", "SNMPv1", "\x01a secret",
+    "ops@example.com", "Local 3", "unix", "STARTTLS", "SNMPv1", "SHA", "\x01a secret",
 )  # fmt: skip
 NAMES = st.text(min_size=1, max_size=12).filter(lambda s: s.isprintable() and s == s.strip())
 # Marked, so that it is not by chance a part of something else that is told.

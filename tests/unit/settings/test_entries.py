@@ -13,6 +13,8 @@ from fastpptp.events.routing import (
     MailRecipient,
     MailSecurity,
     MailServer,
+    SnmpAuthentication,
+    SnmpUser,
     SnmpVersion,
     SyslogFormat,
     SyslogServer,
@@ -88,6 +90,14 @@ def test_edits_that_are_refused() -> None:
         ("smtp_servers", "a", {**SERVER, "user": "u", "password": "p"},
          "smtp_servers.a.security: is none, and the password would be seen on the network "
          "(set it to STARTTLS or TLS)"),
+        ("trap_destinations", "a", {"destination": "n", "user": "u"},
+         "trap_destinations.a.snmp_version: SNMPv2c has no users (set it to SNMPv3)"),
+        ("trap_destinations", "a", {"destination": "n", "snmp_version": "SNMPv3"},
+         "trap_destinations.a.user: is missing (SNMPv3 needs a user)"),
+        ("trap_destinations", "a",
+         {"destination": "n", "snmp_version": "SNMPv3", "user": "u", "privacy_password": "x" * 8},
+         "trap_destinations.a.authentication_password: is missing "
+         "(SNMPv3 encrypts only what is authenticated)"),
         ("smtp_servers", " a", SERVER, "smtp_servers. a: cannot be its name (allowed: 1 to 48 "
          "printable characters, no space at its ends)"),
         ("email_recipients", "ops", {}, "email_recipients.ops: cannot be its name (allowed: an "
@@ -116,7 +126,20 @@ LISTS = {
         ("two", {"server": "10.0.0.25"}),
     ),
     "email_recipients": (("ops@example.com", {"max_severity": 5}), ("boss@example.com", {})),
-    "trap_destinations": (("nms", {"destination": "nms", "snmp_version": "SNMPv1"}),),
+    "trap_destinations": (
+        ("nms", {"destination": "nms", "snmp_version": "SNMPv1"}),
+        (
+            "safe",
+            {
+                "destination": "safe",
+                "snmp_version": "SNMPv3",
+                "user": "vpn",
+                "authentication": "SHA",
+                "authentication_password": "a-secret-1",
+                "privacy_password": "a-secret-2",
+            },
+        ),
+    ),
 }
 GENERAL = {"syslog_format": "Cisco IOS Compatible", "email_source_address": "vpn@example.com"}
 
@@ -137,12 +160,22 @@ def test_what_they_are_to_the_recorder() -> None:
         SyslogServer("near", "/dev/log", 514, 23, Transport.UNIX, ios),
         mail,
         TrapDestination("nms", "nms", 162, SnmpVersion.V1, "public"),
+        TrapDestination(
+            "safe",
+            "safe",
+            162,
+            SnmpVersion.V3,
+            "public",
+            SnmpUser("vpn", SnmpAuthentication.SHA, "a-secret-1", "a-secret-2"),
+        ),
     )
     assert list(map(str, policy.sinks)) == [
         "syslog server far", "syslog server near", "email", "trap destination nms",
+        "trap destination safe",
     ]  # fmt: skip
     assert "secret" not in repr(replace(policy.sinks[3], community="secret"))  # type: ignore[call-arg]
     assert "'p'" not in repr(mail)
+    assert "a-secret" not in repr(policy.sinks)
 
 
 @pytest.mark.parametrize("lacking", ["smtp_servers", "email_recipients"])

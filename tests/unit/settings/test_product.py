@@ -44,7 +44,7 @@ PRODUCT: dict[tuple[str, str], tuple[Any, list[Any], list[Any]]] = {
     ("smtp_servers", "SMTP Server"): ("", ["mail.example.com"], ["", "/dev/log"]),
     ("email_recipients", "Max Severity"): (3, [1, 13], [0, 14]),
     ("trap_destinations", "Destination"): ("", ["192.0.2.9"], [""]),
-    ("trap_destinations", "SNMP Version"): ("SNMPv2c", ["SNMPv1"], ["SNMPv3"]),
+    ("trap_destinations", "SNMP Version"): ("SNMPv2c", ["SNMPv1"], ["SNMPv4"]),
     ("trap_destinations", "Community"): ("public", ["x" * 64], ["", "x" * 65]),
     ("trap_destinations", "Port"): (162, [1, 65_535], [0, 65_536]),
     (ALL, "Access Hours"): (

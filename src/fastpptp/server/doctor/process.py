@@ -10,6 +10,8 @@ from pathlib import Path
 from fastpptp.backends import dhcp as dhcp_port
 from fastpptp.dhcp.message import NOWHERE
 from fastpptp.errors import UnavailableError
+from fastpptp.events.routing import TrapDestination
+from fastpptp.recorder.usm import engine_id
 from fastpptp.server import preflight
 from fastpptp.server.doctor.facts import Facts
 from fastpptp.server.doctor.finding import Finding, failure, ok, warning
@@ -99,6 +101,10 @@ def events(facts: Facts) -> Iterator[Finding]:
     if facts.policy.events.sinks and not lost:
         told = ", ".join(map(str, facts.policy.events.sinks))
         yield ok("events", f"are sent to {told}")
+        if any(
+            isinstance(sink, TrapDestination) and sink.user for sink in facts.policy.events.sinks
+        ):
+            yield ok("events", f"SNMPv3 managers know this machine as engine 0x{engine_id().hex()}")
 
 
 def files(facts: Facts) -> Iterator[Finding]:
