@@ -15,6 +15,7 @@ from fastpptp.admin import PREFIX, snapshot
 from fastpptp.errors import ConfigurationError, FastpptpError, Problem, UnavailableError
 
 TIMEOUT = 30.0
+QUERY_LIMIT = 8000  # octets; the headend reads request lines of 8,190
 
 
 class AdminError(FastpptpError):
@@ -150,8 +151,10 @@ class AdminClient:
         self._ask("DELETE", f"/trace/{number}")
 
     def _get(self, path: str, query: Mapping[str, object]) -> dict[str, Any]:
-        words = {name: value for name, value in query.items() if value is not None}
-        return self._ask("GET", f"{path}?{urlencode(words)}")
+        words = urlencode({name: value for name, value in query.items() if value is not None})
+        if len(words) > QUERY_LIMIT:
+            raise AdminError(f"filters of {len(words)} octets are longer than the headend takes")
+        return self._ask("GET", f"{path}?{words}")
 
     def _ask(
         self, method: str, path: str, body: Mapping[str, object] | None = None

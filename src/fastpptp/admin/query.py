@@ -203,8 +203,8 @@ def event_query(words: Mapping[str, str]) -> EventQuery:
 def _numbers(text: str) -> frozenset[int]:
     found: set[int] = set()
     for part in text.split(","):
-        first, _, last = part.partition("-")
-        low, high = int(first), int(last or first)
+        first, dash, last = part.partition("-")
+        low, high = int(first), int(last if dash else first)
         if not 1 <= low <= high <= 13:
             raise ValueError
         found.update(range(low, high + 1))

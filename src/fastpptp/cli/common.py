@@ -39,7 +39,7 @@ class Failure(click.ClickException):
         self.as_json = as_json
 
     def show(self, file: IO[Any] | None = None) -> None:
-        text = json.dumps(self._plain()) if self.as_json else f"fastpptp: {self.message}"
+        text = json.dumps(self._plain()) if self.as_json else f"fastpptp: {_tame(self.message)}"
         click.echo(text, file=file, err=True)
 
     def _plain(self) -> dict[str, Any]:
@@ -64,6 +64,13 @@ class Commands(click.Group):
                 raise
             as_json = bool(ctx.find_root().meta.get("json"))
             raise Failure(error, exit_code(error), as_json) from error
+        except UnicodeEncodeError as error:
+            raise click.UsageError(f"an argument is not UTF-8: {shown(error.object)}") from error
+
+
+def _tame(message: str) -> str:
+    """A message that quotes what somebody wrote cannot drive the terminal; its lines stay."""
+    return "\n".join(line if line.isprintable() else shown(line) for line in message.split("\n"))
 
 
 def exit_code(error: Exception) -> int:
