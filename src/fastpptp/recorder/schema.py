@@ -81,9 +81,11 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 def look(path: Path) -> sqlite3.Connection:
-    """The database for a reader."""
+    """The database for a reader, who on a disk that is read-only sees what was checkpointed."""
+    read_only = path.exists() and os.statvfs(path.parent).f_flag & os.ST_RDONLY
+    mode = "ro&immutable=1" if read_only else "rw"
     connection = sqlite3.connect(
-        f"file:{_quoted(path)}?mode=rw", BUSY_SECONDS, isolation_level=None, uri=True
+        f"file:{_quoted(path)}?mode={mode}", BUSY_SECONDS, isolation_level=None, uri=True
     )
     try:
         connection.execute("PRAGMA query_only=ON")
