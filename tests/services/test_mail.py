@@ -97,6 +97,20 @@ def test_what_a_peer_sent_is_neither_header_nor_command(exim: Exim) -> None:
     assert not got.defects
 
 
+def test_a_name_that_is_not_ascii(exim: Exim) -> None:
+    """In a header as in the text, over a server that need not take 8 bits (RFC 2047, RFC 2045)."""
+    send([exim.server()], [authenticated("größe-Ω")], OPS)
+    (got,) = exim.mailbox("ops", 1)
+    assert "User [größe-Ω] Authenticated" in got["Subject"]
+    assert "User [größe-Ω]\nAuthenticated" in text_of(got)
+
+
+def test_without_a_source_address_it_comes_from_this_host(exim: Exim) -> None:
+    send([exim.server()], [authenticated()], OPS, source="")
+    (got,) = exim.mailbox("ops", 1)
+    assert got["From"] == f"fastpptp@{socket.getfqdn()}"
+
+
 def test_a_lone_dot_and_a_long_line(exim: Exim) -> None:
     long = record("PPTPDBG", 100, text="." + "€" * 3000)
     send([exim.server()], [long], MailRecipient("ops@example.com", 13))

@@ -11,9 +11,12 @@ import pytest
 from fastpptp.events.format import cisco_ios, original
 from fastpptp.events.log import EventRecord
 from fastpptp.events.routing import SyslogFormat, SyslogServer, Transport
+from fastpptp.recorder import sinks
 from fastpptp.recorder.delivery import PartlyDeliveredError
+from fastpptp.recorder.sinks import SinkThread
 from fastpptp.recorder.syslog import SyslogSink
 from tests.records import HOSTILE, SHOWN, authenticated, of_every_severity, record
+from tests.services.daemons import until
 from tests.services.rsyslog import Line, Rsyslog
 
 SEVERITY_NAMES = ["err", "warning", "warning", "notice", "info", "info", *["debug"] * 7]
@@ -119,6 +122,35 @@ def test_a_server_that_is_restarted_while_nothing_happens(rsyslog: Rsyslog) -> N
     sink.deliver([authenticated(sequence=2)])
     assert [line.text.split()[0] for line in rsyslog.lines(2)] == ["1", "2"]
     sink.close()
+
+
+@pytest.mark.parametrize("transport", Transport)
+def test_what_does_not_fit_while_a_server_is_dead_is_counted(
+    rsyslog: Rsyslog, transport: Transport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Through the thread that the recorder has for it: what waited arrives, and later ones."""
+    monkeypatch.setattr(sinks, "RETRY", 0.05)
+    monkeypatch.setattr(sinks, "LONGEST_RETRY", 0.05)
+    spec = rsyslog.spec(transport)
+    thread = SinkThread(str(spec), lambda: SyslogSink(spec), limit=5)
+    thread.put([authenticated(sequence=1)])
+    rsyslog.lines(1)
+    rsyslog.kill()
+    thread.put([authenticated(sequence=number) for number in range(2, 10)])
+    until(lambda: thread.status.error, lambda: "it does not fail")
+    assert thread.status[1:4] == (1, 3, 5)
+    ((_, number, fields),) = thread.news(100.0)
+    assert (number, fields["sink"], fields["count"]) == (134, "syslog server it", "3")
+    rsyslog.start()
+    until(lambda: not thread.status.waiting, lambda: "it does not go on")
+    thread.put([authenticated(sequence=10)])
+    numbers = [line.text.split()[0] for line in rsyslog.lines(7)]
+    assert numbers == ["1", "2", "3", "4", "5", "6", "10"]
+    ((_, number, fields),) = thread.news(107.0)
+    assert (number, fields["count"]) == (135, "3")
+    thread.stop()
+    assert thread.join(5)
+    assert thread.status[1:] == (7, 3, 0, "")
 
 
 def test_many_at_once(rsyslog: Rsyslog) -> None:

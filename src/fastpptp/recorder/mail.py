@@ -43,6 +43,7 @@ class MailSink:
 
     def __init__(self, spec: Mail, clock: Callable[[], float] = time.monotonic) -> None:
         self._spec = spec
+        self._sender = spec.source or f"fastpptp@{socket.getfqdn()}"
         self._clock = clock
         # While some wait for records that others have: the last that each has.
         self._has: dict[str, int] = {}
@@ -59,7 +60,7 @@ class MailSink:
         later = ""
         problem = ""
         for addresses, wanted in list(self._messages(records)):
-            text = compose(self._spec.source, addresses, wanted).as_bytes()
+            text = compose(self._sender, addresses, wanted).as_bytes()
             refused = self._try_servers(addresses, text)
             for address in addresses:
                 refusal = refused.get(address)
@@ -97,8 +98,10 @@ class MailSink:
 
     def _can_wait(self, address: str, refusal: Refusal) -> bool:
         """Whether it is tried again. Nobody is waited for so long that the others suffer."""
-        if refusal.permanent or not refusal.answered:
-            return not refusal.permanent
+        if refusal.permanent:
+            return False
+        if not refusal.answered:
+            return True
         now = self._clock()
         return now - self._put_off.setdefault(address, now) < PATIENCE
 
@@ -107,7 +110,7 @@ class MailSink:
         told: dict[str, list[Refusal]] = {address: [] for address in addresses}
         rest = list(addresses)
         for server in self._spec.servers:
-            refused = converse(server, self._spec.source, rest, text)
+            refused = converse(server, self._sender, rest, text)
             for address, refusal in refused.items():
                 told[address].append(refusal)
             rest = list(refused)
@@ -127,22 +130,18 @@ def _joined(refusals: Sequence[Refusal]) -> Refusal:
 # Messages.
 
 
-def compose(source: str, addresses: Sequence[str], records: Sequence[EventRecord]) -> EmailMessage:
+def compose(sender: str, addresses: Sequence[str], records: Sequence[EventRecord]) -> EmailMessage:
     """The message that tells of these events. What peers sent is escaped (Occurrence.text)."""
     host = socket.gethostname()
     made = EmailMessage(policy=SMTP)
-    made["From"] = sender(source)
+    made["From"] = sender
     made["To"] = ", ".join(addresses)
     made["Subject"] = subject(host, records)
     made["Date"] = datetime.now().astimezone()
-    made["Message-ID"] = make_msgid(domain=sender(source).rpartition("@")[2])
+    made["Message-ID"] = make_msgid(domain=sender.rpartition("@")[2])
     made["Auto-Submitted"] = "auto-generated"  # RFC 3834: no holiday answers it
     made.set_content(body(host, records), cte="quoted-printable")
     return made
-
-
-def sender(source: str) -> str:
-    return source or f"fastpptp@{socket.getfqdn()}"
 
 
 def subject(host: str, records: Sequence[EventRecord]) -> str:
@@ -170,12 +169,12 @@ def body(host: str, records: Sequence[EventRecord]) -> str:
 
 
 def converse(
-    server: MailServer, source: str, recipients: Sequence[str], text: bytes
+    server: MailServer, sender: str, recipients: Sequence[str], text: bytes
 ) -> Mapping[str, Refusal]:
     """Have a server take the message; those for whom it does not, and why."""
     name = f"{server.server}:{server.port}"
     try:
-        refused = _hand_over(server, sender(source), recipients, text)
+        refused = _hand_over(server, sender, recipients, text)
     except smtplib.SMTPResponseException as error:
         told = _said(error.smtp_code, error.smtp_error)
         refusal = Refusal(f"{name}: {told}", error.smtp_code >= 500)
@@ -192,7 +191,7 @@ def converse(
 
 
 def _hand_over(
-    server: MailServer, sender_: str, recipients: Sequence[str], text: bytes
+    server: MailServer, sender: str, recipients: Sequence[str], text: bytes
 ) -> Mapping[str, tuple[int, bytes]]:
     """The recipients whom the server refused, and its answers."""
     smtp = _connected(server)
@@ -201,7 +200,7 @@ def _hand_over(
             smtp.starttls(context=ssl.create_default_context())
         if server.user:
             smtp.login(server.user, server.password)
-        refused = smtp.sendmail(sender_, recipients, text)
+        refused = smtp.sendmail(sender, recipients, text)
         with suppress(OSError):  # it has the message, however it parts
             smtp.quit()
     except smtplib.SMTPRecipientsRefused as error:
