@@ -100,6 +100,14 @@ class Inject:
 
 
 @dataclass(frozen=True, slots=True)
+class TraceData:
+    """Have some data packets a second of a call handed to packet_traced(); 0: no more."""
+
+    handle: int
+    rate: int
+
+
+@dataclass(frozen=True, slots=True)
 class ControlDone:
     handle: int
 
@@ -203,6 +211,7 @@ Effect: TypeAlias = (
     | Gate
     | OwnLcp
     | Inject
+    | TraceData
     | ControlDone
     | Examine
     | Authenticate

@@ -147,6 +147,10 @@ class Trace(IntFlag):
     INNER = INNER_IN | INNER_OUT
 
 
+# Octets that are kept of a data packet for the event log.
+DATA_SNAP = 128
+
+
 class TraceRecord(NamedTuple):
     """A packet of a traced call. `time` is ns since 1970, `length` the octets of the whole packet.
 

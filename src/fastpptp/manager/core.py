@@ -42,10 +42,11 @@ from fastpptp.manager.faults import (
 )
 from fastpptp.manager.filterlog import filter_fields
 from fastpptp.manager.headend import TOKEN_BITS, HeadendSession
+from fastpptp.manager.packets import DataDecodes
 from fastpptp.manager.translate import call_spec, control_config, first_policy, link_config
 from fastpptp.manager.tunnel import Tunnel, complaint, disconnect_result, start_result
 from fastpptp.manager.workers import Workers
-from fastpptp.ports import CallEvent, FilterLog
+from fastpptp.ports import CallEvent, FilterLog, TraceRecord
 from fastpptp.ppp.auth.types import Accept
 from fastpptp.pptp import (
     Call,
@@ -123,6 +124,7 @@ class SessionManager:
         self._rng = rng
         self._host_name = host_name
         self.debugging = Debugging(policy.events, self._account_of)
+        self._data_decodes = DataDecodes()
         self._follow(policy)
         self._ids = CallIds(rng)
         self._timers: TimerQueue[tuple[Timer, int]] = TimerQueue()
@@ -286,6 +288,11 @@ class SessionManager:
         session = self._handles.get(log.handle)
         return [] if session is None else [session.tell("FILTER", 100, **filter_fields(log))]
 
+    def packet_traced(self, record: TraceRecord, now: float) -> list[Effect]:
+        """A data packet of a call that TraceData named."""
+        session = self._handles.get(record.handle)
+        return [] if session is None else self._data_decodes.decoded(session, record)
+
     # Answers, time, the administrator.
 
     def complete(self, token: int, result: object, now: float) -> list[Effect]:
@@ -385,11 +392,11 @@ class SessionManager:
         for old in replaced:
             self._timers.cancel((Timer.DEBUG, old.number))
         self._timers.set((Timer.DEBUG, order.number), until)
-        self._listen()
+        effects = self._listen()
         told = occur(
             "CONFIG", 105, whom=order.target, severity=severity, until=until_wall, who=who
         )  # fmt: skip
-        return order, [Emit(told)]
+        return order, [Emit(told), *effects]
 
     def stop_debug(
         self, user: str | None, address: IPv4Network | None, who: str
@@ -412,19 +419,22 @@ class SessionManager:
         self._timers.cancel((Timer.DEBUG, order.number))
         told = occur("CONFIG", 106, whom=order.target, who=order.who, reason=reason)
         self.debugging.end(order)
-        self._listen()
-        return [Emit(told)]
+        return [Emit(told), *self._listen()]
 
     def debugged(self, severity: int) -> list[SessionView]:
         """The sessions that are debugged at this severity or a higher one."""
         return [view for view in self.sessions()
                 if self.debugging.severity(view.peer, view.user) >= severity]  # fmt: skip
 
-    def _listen(self) -> None:
+    def _listen(self) -> list[Effect]:
+        """Make of every session the events that somebody wants to hear now, and no others."""
+        effects: list[Effect] = []
         for tunnel in self._tunnels.values():
             tunnel.listen(self.debugging)
             for session in tunnel.sessions.values():
                 session.listen()
+                effects += self._data_decodes.follow(session)
+        return effects
 
     def _account_of(self, name: str) -> str | None:
         user = names.find(self._policy, name)
@@ -626,6 +636,7 @@ class SessionManager:
         if session.handshaking and session.link.reached:
             self._timers.cancel((Timer.NO_GRE, session.id))
             session.begun = None
+        effects += self._data_decodes.follow(session)
         if session.state is SessionState.UP:
             if session.handshaking:
                 self._statistics.setup.observe(now - session.started_at)
@@ -668,6 +679,7 @@ class SessionManager:
         self._workers.end(session.worker)
         del self._sessions[session.id]
         del self._handles[session.handle]
+        self._data_decodes.forget(session.handle)
         del self._tunnels[session.connection].sessions[session.handle & 0xFFFF]
         for kind in SESSION_TIMERS:
             self._timers.cancel((kind, session.id))

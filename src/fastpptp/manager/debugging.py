@@ -36,9 +36,13 @@ _OF_CLASS = {
 
 @dataclass(frozen=True, slots=True)
 class Ears:
-    """The severities of each *DBG and *DECODE class that somebody wants to hear."""
+    """The severities of each *DBG and *DECODE class that somebody wants to hear.
+
+    Up to the severity `forced` because of an order.
+    """
 
     wanted: Mapping[str, frozenset[int]]
+    forced: int = 0
 
     def hears(self, *classes: str) -> bool:
         """Whether anything of these classes is wanted: else nothing is to be made of it."""
@@ -55,7 +59,8 @@ def ears(policy: EventPolicy, forced: int = 0) -> Ears:
                 if severity <= forced or policy.destinations(cls, severity)
             )
             for cls, severities in _OF_CLASS.items()
-        }
+        },
+        forced,
     )
 
 

@@ -6,7 +6,7 @@ from ipaddress import IPv4Address, IPv6Address
 
 from fastpptp.ports import FilterLog
 from fastpptp.settings.filters import DEFAULT_ACTION
-from fastpptp.settings.matching import TCP, UDP, protocol_name
+from fastpptp.settings.matching import ICMP, ICMPV6, TCP, UDP, protocol_name
 
 
 def filter_fields(log: FilterLog) -> dict[str, object]:
@@ -24,14 +24,32 @@ def filter_fields(log: FilterLog) -> dict[str, object]:
 
 def packet_text(packet: bytes) -> str:
     """Protocol, addresses and, where the start of the packet has them, ports."""
+    protocol, start, first = _transport(packet)
     if packet[0] >> 4 == 6:
         source, target = str(IPv6Address(packet[8:24])), str(IPv6Address(packet[24:40]))
-        protocol, transport, first = packet[6], packet[40:], True
     else:
         source, target = str(IPv4Address(packet[12:16])), str(IPv4Address(packet[16:20]))
-        protocol, transport = packet[9], packet[(packet[0] & 15) * 4 :]
-        first = not int.from_bytes(packet[6:8], "big") & 0x1FFF
-    if protocol in (TCP, UDP) and first and len(transport) >= 4:
-        source += f" port {int.from_bytes(transport[:2], 'big')}"
-        target += f" port {int.from_bytes(transport[2:4], 'big')}"
+    ports = packet[start : start + 4]
+    if protocol in (TCP, UDP) and first and len(ports) == 4:
+        source += f" port {int.from_bytes(ports[:2], 'big')}"
+        target += f" port {int.from_bytes(ports[2:], 'big')}"
     return f"{protocol_name(protocol)} {source} -> {target}"
+
+
+def headers_of(packet: bytes) -> bytes:
+    """The headers of IP and transport, as far as they are there: nothing of what a user says."""
+    protocol, start, first = _transport(packet)
+    length = 0
+    if first and protocol == TCP and len(packet) > start + 12:
+        length = (packet[start + 12] >> 4) * 4
+    elif first and protocol in (UDP, ICMP, ICMPV6):
+        length = 8
+    return packet[: start + length]
+
+
+def _transport(packet: bytes) -> tuple[int, int, bool]:
+    """Its protocol, where it begins, and whether its beginning is there at all."""
+    if packet[0] >> 4 == 6:
+        return packet[6], 40, True
+    first = not int.from_bytes(packet[6:8], "big") & 0x1FFF
+    return packet[9], (packet[0] & 15) * 4, first

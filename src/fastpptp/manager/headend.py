@@ -600,12 +600,13 @@ class HeadendSession(Session):
         return self.fault(Fault.WRONG_KEY, now, seen=seen)
 
     def _frame_trace(self, event: FrameTrace) -> list[Effect]:
-        return [*frame_decoded(self._about("sent " if event.sent else "rcvd "), event)]
+        return [*frame_decoded(self.about("sent " if event.sent else "rcvd "), event)]
 
     def _link_stepped(self, event: PhaseChange | AutomatonStep | RequestJudged) -> list[Effect]:
-        return [*link_stepped(self._about(), event)]
+        return [*link_stepped(self.about(), event)]
 
-    def _about(self, direction: str = "") -> Told:
+    def about(self, direction: str = "") -> Told:
+        """How a debug or decode event of this session begins."""
         where = f"[{self.user}@{self.peer} call {self.handle & 0xFFFF:#x}] {direction}"
         return Told(self.ears, self.peer, self.user, where)
 

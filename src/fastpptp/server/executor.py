@@ -38,6 +38,7 @@ from fastpptp.effects import (
     SendControl,
     SetFilters,
     SetPolicy,
+    TraceData,
 )
 from fastpptp.events.catalogue import Occurrence, occur
 from fastpptp.ports import Dataplane
@@ -96,6 +97,10 @@ class Watcher(Protocol):
 
     def watch(self, effect: Effect) -> None: ...
 
+    def trace_data(self, handle: int, rate: int) -> None:
+        """Hand on at most `rate` data packets a second of this call; 0: no more."""
+        ...
+
 
 class Executor:
     """Runs effects in their order; answers to requests are handed back when these are done.
@@ -119,6 +124,7 @@ class Executor:
             Gate: "_gate",
             OwnLcp: "_own_lcp",
             Inject: "_inject",
+            TraceData: "_trace_data",
             ControlDone: "_control_done",
             Examine: "_examine",
             Authenticate: "_authenticate",
@@ -207,6 +213,10 @@ class Executor:
 
     def _inject(self, effect: Inject, now: float) -> None:
         self._dataplane.inject(effect.handle, effect.frame)
+
+    def _trace_data(self, effect: TraceData, now: float) -> None:
+        if self._watcher is not None:
+            self._watcher.trace_data(effect.handle, effect.rate)
 
     def _control_done(self, effect: ControlDone, now: float) -> None:
         self._dataplane.control_done(effect.handle)

@@ -23,7 +23,7 @@ from fastpptp.errors import FastpptpError, UnavailableError
 from fastpptp.events.catalogue import occur
 from fastpptp.manager import CallCounters, SessionManager, Statistics, Workers
 from fastpptp.manager.debugging import DebugOrder
-from fastpptp.ports import CallEvent, Dataplane, FilterLog
+from fastpptp.ports import CallEvent, Dataplane, FilterLog, TraceRecord
 from fastpptp.server.answers import LocalAnswers
 from fastpptp.server.control import ControlProtocol, factory
 from fastpptp.server.eventsink import EventSink, MemoryRecorder, Recorder
@@ -105,7 +105,9 @@ class Headend:
             complete=self._answered, lost=self._address_lost, dhcp_port=dhcp_port,
             debugged=self.manager.debugging.covers,
         )  # fmt: skip
-        self.tracer = Tracer(dataplane, self.manager, self._ends, self.events.record)
+        self.tracer = Tracer(
+            dataplane, self.manager, self._ends, self.events.record, self._packet_traced
+        )
         self._executor = Executor(
             dataplane, self._connections, self._answers, self.manager.complete, self.tracer
         )
@@ -339,6 +341,9 @@ class Headend:
             self._do(self._call_event(handle, bits, now))
         for found in self._dataplane.read_filter_log(ROUND):
             self._do(self.manager.filter_logged(FilterLog(*found), now))
+
+    def _packet_traced(self, record: TraceRecord) -> None:
+        self._do(self.manager.packet_traced(record, self._now()))
 
     def _call_event(self, handle: int, bits: int, now: float) -> Iterable[Effect]:
         yield from self.manager.call_event(handle, bits & ~CallEvent.CLOSED, now)

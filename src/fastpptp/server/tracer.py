@@ -14,7 +14,7 @@ from fastpptp.effects import Authenticate, Effect, Gate, OpenCall, SendControl, 
 from fastpptp.errors import FastpptpError
 from fastpptp.events.catalogue import Occurrence, occur
 from fastpptp.manager import SessionManager
-from fastpptp.ports import Dataplane, Trace, TraceRecord
+from fastpptp.ports import DATA_SNAP, Dataplane, Trace, TraceRecord
 from fastpptp.server.tracefile import Target, TraceFile
 from fastpptp.session import SessionView
 from fastpptp.trace.capture import SMALLEST_SNAP, Capture, TraceOrder
@@ -30,7 +30,7 @@ IDLE_INTERVAL = 0.2
 # Records of one reading, so that sessions and logins get their turn between.
 ROUND = 256
 
-# What is read of the rings when the headend stops.
+# What is read of the rings at once when a trace ends.
 LAST_ROUNDS = 64
 
 # How long the last records of a trace are waited for. Seconds.
@@ -50,15 +50,19 @@ class Tracer:
         manager: SessionManager,
         endpoints: Endpoints,
         record: Callable[[Occurrence], None],
+        packet_traced: Callable[[TraceRecord], None],
     ) -> None:
         self._dataplane = dataplane
         self._manager = manager
         self._endpoints = endpoints
         self._record = record
+        self._packet_traced = packet_traced
         self._files: dict[int, TraceFile] = {}
         self._last = 0
-        # By handle: who takes its records, what it has lost, and whether we had it stop.
+        # By handle: who takes its records, how many data packets a second the event log wants,
+        # what it has lost, and whether we had it stop.
         self._takers: dict[int, list[TraceFile]] = {}
+        self._rates: dict[int, int] = {}
         self._lost: dict[int, tuple[int, int]] = {}
         self._stopped: set[int] = set()
         self._timer: asyncio.TimerHandle | None = None
@@ -99,6 +103,7 @@ class Tracer:
         file = self._files.get(number)
         if file is None:
             return False
+        self._drain()
         if not file.reason:
             self._end(file, reason)
         return True
@@ -133,9 +138,7 @@ class Tracer:
 
     def stop(self) -> None:
         """End all traces now: the headend stops."""
-        for _ in range(LAST_ROUNDS):
-            if self._read():
-                break
+        self._drain()
         for file in self._files.values():
             file.reason = file.reason or "the headend stops"
             self._finish(file)
@@ -164,11 +167,9 @@ class Tracer:
 
     def _leave(self, file: TraceFile, handle: int) -> bool:
         """Want no more of a call. True: its last record is still to come."""
-        self._tell_dataplane(handle)
-        if any(not taker.reason for taker in self._takers.get(handle, ())):
+        if self._tell_dataplane(handle):
             self._forget(file, handle)
             return False
-        self._stopped.add(handle)
         return True
 
     def _forget(self, file: TraceFile, handle: int) -> None:
@@ -181,14 +182,31 @@ class Tracer:
         if not takers:
             self._takers.pop(handle, None)
 
-    def _tell_dataplane(self, handle: int) -> None:
-        """Have copied what those want that have not ended."""
-        kinds, snap = Trace(0), SMALLEST_SNAP
-        for taker in self._takers.get(handle, ()):
-            if not taker.reason:
-                kinds |= taker.capture.order.kinds
-                snap = max(snap, taker.capture.order.snap)
-        self._dataplane.trace(handle, kinds, snap)
+    def trace_data(self, handle: int, rate: int) -> None:
+        """Hand on at most about `rate` data packets a second of a call; 0: no more."""
+        if rate:
+            self._rates[handle] = rate
+            self._lost.setdefault(handle, NOTHING_LOST)
+        elif self._rates.pop(handle, None) is None:
+            return
+        self._tell_dataplane(handle)
+        self._arm()
+
+    def _tell_dataplane(self, handle: int) -> bool:
+        """Have copied what those want that have not ended; whether that is anything."""
+        orders = [file.capture.order for file in self._takers.get(handle, ()) if not file.reason]
+        kinds, snap, rate = Trace(0), SMALLEST_SNAP, 0
+        for order in orders:
+            kinds |= order.kinds
+            snap = max(snap, order.snap)
+        if handle in self._rates:
+            kinds |= Trace.INNER
+            snap = max(snap, DATA_SNAP)
+            rate = 0 if orders else self._rates[handle]
+        self._dataplane.trace(handle, kinds, snap, rate)
+        if not kinds:
+            self._stopped.add(handle)
+        return bool(kinds)
 
     # What the headend does.
 
@@ -232,7 +250,7 @@ class Tracer:
     # What the dataplane copied.
 
     def _arm(self, interval: float = IDLE_INTERVAL) -> None:
-        if self._timer is None and (self._files or self._stopped):
+        if self._timer is None and (self._files or self._rates or self._stopped):
             self._timer = asyncio.get_running_loop().call_later(interval, self._fired)
 
     def _fired(self) -> None:
@@ -241,10 +259,16 @@ class Tracer:
         try:
             if not self._read():
                 interval = 0.0
-            elif not (self._takers or self._stopped):
+            elif not (self._takers or self._rates or self._stopped):
                 interval = IDLE_INTERVAL
         finally:
             self._arm(interval)
+
+    def _drain(self) -> None:
+        """Read what there is now, but for what comes all the time."""
+        for _ in range(LAST_ROUNDS):
+            if self._read():
+                break
 
     def _read(self) -> bool:
         """A round of records: to whom they belong, and in order of time into the files. Whether
@@ -254,6 +278,8 @@ class Tracer:
         for record in records:
             for file in self._takers.get(record.handle, ()):
                 file.capture.add(record)
+            if record.handle in self._rates and record.kind & Trace.INNER:
+                self._packet_traced(record)
             self._lost[record.handle] = record.lost_outer, record.lost_inner
         until = now if len(records) < ROUND else records[-1].time
         for file in self._files.values():
@@ -271,6 +297,8 @@ class Tracer:
         ours = handle in self._stopped
         self._stopped.discard(handle)
         self._lost.pop(handle, None)
+        if not ours:
+            self._rates.pop(handle, None)
         for file in list(self._takers.get(handle, ())):
             if ours and not file.reason:
                 file.capture.take_up(handle, NOTHING_LOST)

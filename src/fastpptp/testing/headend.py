@@ -39,10 +39,11 @@ from fastpptp.effects import (
     SendControl,
     SetFilters,
     SetPolicy,
+    TraceData,
 )
 from fastpptp.events.catalogue import Occurrence
 from fastpptp.manager import CallCounters, SessionManager
-from fastpptp.ports import CallEvent
+from fastpptp.ports import DATA_SNAP, CallEvent, Trace
 from fastpptp.ppp.auth.types import AuthResult
 from fastpptp.testing.client import ScriptedClient
 from fastpptp.testing.clock import ManualClock
@@ -198,6 +199,7 @@ class MemoryHeadend:
             Gate: "_gate",
             OwnLcp: "_own_lcp",
             Inject: "_inject",
+            TraceData: "_trace_data",
             ControlDone: "_control_done",
             Examine: "_examine",
             Authenticate: "_authenticate",
@@ -251,6 +253,10 @@ class MemoryHeadend:
 
     def _inject(self, effect: Inject) -> None:
         self.dataplane.inject(effect.handle, effect.frame)
+
+    def _trace_data(self, effect: TraceData) -> None:
+        kinds = Trace.INNER if effect.rate else Trace(0)
+        self.dataplane.trace(effect.handle, kinds, DATA_SNAP, effect.rate)
 
     def _control_done(self, effect: ControlDone) -> None:
         self.dataplane.control_done(effect.handle)
@@ -348,6 +354,8 @@ class MemoryHeadend:
         return moved
 
     def _read_events(self) -> None:
+        for record in self.dataplane.read_trace():
+            self.carry_out(self.manager.packet_traced(record, self.clock()))
         while events := self.dataplane.read_events():
             for handle, bits in events:
                 self.carry_out(self.manager.call_event(handle, bits, self.clock()))

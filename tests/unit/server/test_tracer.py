@@ -6,6 +6,7 @@ import asyncio
 import io
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from ipaddress import IPv4Address
 
 import pytest
@@ -14,9 +15,12 @@ from scapy.layers.pptp import PPTP, PPTPOutgoingCallRequest
 from scapy.utils import PcapNgReader
 
 from fastpptp.errors import FastpptpError
-from fastpptp.ports import Trace, TraceRecord
+from fastpptp.manager.packets import EACH
+from fastpptp.ports import DATA_SNAP, Trace, TraceRecord
 from fastpptp.server.tracefile import Target, TraceFile
 from fastpptp.server.tracer import LIMIT
+from fastpptp.settings import profiles
+from fastpptp.settings.tree import Configuration
 from fastpptp.trace.capture import TraceOrder
 from fastpptp.trace.pcapng import BlockReader
 from tests.unit.server.support import LOOPBACK, Rig, link_config, running, until
@@ -24,9 +28,9 @@ from tests.unit.server.support import LOOPBACK, Rig, link_config, running, until
 BOTH = Trace.OUTER | Trace.INNER
 
 
-def run(test: Callable[[Rig], Awaitable[None]]) -> None:
+def run(test: Callable[[Rig], Awaitable[None]], tree: Configuration | None = None) -> None:
     async def whole() -> None:
-        async with running() as rig:
+        async with running(tree) as rig:
             await test(rig)
 
     asyncio.run(whole())
@@ -113,7 +117,7 @@ def test_it_ends_with_its_session_and_has_what_came_last() -> None:
         await until(lambda: "PPTP/35" in rig.texts())
         found = packets(await whole(file))
         assert file.reason == "the session has ended"
-        assert "PPTP Call Clear Request" in control(found)
+        assert "PPTP Call Disconnect Notify" in control(found)
         rig.headend.tracer.close(file)
         assert not rig.headend.tracer.active
 
@@ -307,3 +311,36 @@ def test_a_user_by_the_name_that_was_sent_or_logged_in() -> None:
             await ended(rig, file)
 
     run(test)
+
+
+def test_data_packets_of_a_debugged_session_are_told_beside_a_trace() -> None:
+    """Few of them, unless a file wants all: then the few are chosen here."""
+
+    async def test(rig: Rig) -> None:
+        rig.headend.manager.debugging.start("pptpuser", None, 13, 1e9, "later", "root")
+        await rig.dial_up()
+        (view,) = rig.headend.manager.sessions()
+        few = Trace.INNER, DATA_SNAP, EACH
+        assert rig.dataplane.traced == {view.handle: few}
+        data_packet(rig, view.handle, Trace.INNER_IN, 1)
+        await until(lambda: len(told(rig)) == 1)
+        assert "rcvd data [UDP 127.0.0.1 port 1 -> 127.0.0.1 port 53, 28 octets]" in told(rig)[0]
+
+        file = start(rig, session=view.id)
+        assert rig.dataplane.traced == {view.handle: (BOTH, 2048, 0)}
+        for port in range(EACH + 9):
+            data_packet(rig, view.handle, Trace.INNER_OUT, port)
+        data_packet(rig, view.handle, Trace.OUTER_OUT, 99)
+        assert len(ports(await ended(rig, file))) == EACH + 10
+        assert EACH <= len(told(rig)) <= 2 * EACH
+        assert rig.dataplane.traced == {view.handle: few}
+
+    run(
+        test,
+        replace(profiles.default(), event_classes={"PPPDECODE": {"enable": True, "log": "13"}}),
+    )
+
+
+def told(rig: Rig) -> list[str]:
+    texts = [r.text() for r in rig.log if (r.cls, r.number) == ("PPPDECODE", 103)]
+    return [text for text in texts if "data [" in text]

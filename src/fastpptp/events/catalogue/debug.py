@@ -84,5 +84,14 @@ def _decode(what: str, header: str) -> Kinds:
 
 
 PPTPDECODE = _decode("A control message", "the 12 octets before its fields")
-PPPDECODE = _decode("A PPP control frame", "protocol, code, identifier and length")
+PPPDECODE = {
+    **_decode("A PPP control frame", "protocol, code, identifier and length"),
+    103: EventType(
+        DECODE_PACKET_HEX,
+        "{text}\n{dump}",
+        "A PPP control frame: its octets in hexadecimal. Or, while `fastpptp debug` at this "
+        "severity is on for the session, a data packet with its headers: some a second, the rest "
+        "is counted.",
+    ),
+}
 AUTHDECODE = _decode("A PAP, CHAP or EAP packet", "protocol, code, identifier and length")
