@@ -129,7 +129,8 @@ def _settings(tree: Configuration) -> Iterator[tuple[str, Any, Attribute]]:
     for section, declared in _sections().items():
         own = tree.base if section == BASE else tree.section(section)
         for name, attribute in declared.items():
-            yield f"{section}.{name}", own.get(name, attribute.default), attribute
+            value = own.get(name, attribute.default)
+            yield f"{section}.{name}", attribute.kind.told(value), attribute
 
 
 @config.command("set")
@@ -192,8 +193,10 @@ def _declared(where: str, key: str) -> Mapping[str, Attribute]:
 def _parsed(declared: Mapping[str, Attribute], name: str, key: str, value: str) -> Any:
     if name not in declared:
         raise ConfigurationError(unknown_key(key, name, declared))
+    kind = declared[name].kind
     try:
-        return declared[name].kind.parse(value)
+        return kind.parse(value)
     except ValueError as error:
-        problem = Problem(key, f"{value!r} is not valid", f"allowed: {error}")
+        said = "it" if kind.secret else repr(value)
+        problem = Problem(key, f"{said} is not valid", f"allowed: {error}")
         raise ConfigurationError(problem) from None

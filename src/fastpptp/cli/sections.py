@@ -1,4 +1,4 @@
-"""fastpptp pptp, system, assignment, dhcp, event-general, event-class: whole screens."""
+"""fastpptp pptp, system, assignment, dhcp, snmp, event-general, event-class: whole screens."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import click
 
 from fastpptp.cli.common import Environment, environment, print_table
 from fastpptp.cli.edit import RESET, Editor, attribute_options, editing, given, names
+from fastpptp.cli.passwords import secret_options
 from fastpptp.cli.show import Layer, set_here, show_values, tree_of
 from fastpptp.events.catalogue import CLASSES
 from fastpptp.settings import attributes
@@ -30,6 +31,7 @@ def _noun(section: str) -> click.Group:
     @noun.command("set", help=f"Change {screen.title}.")
     @RESET
     @attribute_options(declared)
+    @secret_options(declared)
     @editing
     def set_(edit: Editor, reset: tuple[str, ...], **values: Any) -> None:
         edit(

@@ -30,8 +30,7 @@ class Shown:
     @property
     def told(self) -> Plain:
         """The value for programs; a secret is masked."""
-        kind = self.attribute.kind
-        return kind.shown(self.value) if kind.secret else self.value
+        return self.attribute.kind.told(self.value)
 
     @property
     def text(self) -> str:

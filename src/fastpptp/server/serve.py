@@ -8,6 +8,7 @@ import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 
 from fastpptp.admin.api import AdminServer, refuse_second
@@ -23,6 +24,8 @@ from fastpptp.server.overruns import watch_overruns
 from fastpptp.server.process import calm_collector, lift_descriptor_limit
 from fastpptp.server.recording import Recording
 from fastpptp.server.runtime import Headend
+from fastpptp.server.snmp import SnmpService
+from fastpptp.settings.resolve import PolicySnapshot
 from fastpptp.store import Store
 
 
@@ -73,6 +76,7 @@ class Service:
         self.headend: Headend
         self._loop: asyncio.AbstractEventLoop | None = None
         self._reloads: set[asyncio.Task[None]] = set()
+        self._snmp: SnmpService | None = None
 
     async def run(self, machine: Machine) -> None:
         loop = asyncio.get_running_loop()
@@ -82,7 +86,7 @@ class Service:
             listeners=machine.listeners,
             dataplane=machine.dataplane,
             reach=machine.reach,
-            follow=machine.follow,
+            follow=partial(self._follow, machine),
             load=database.snapshot,
             change_password=database.change_password,
             recorder=self._recording,
@@ -112,16 +116,24 @@ class Service:
 
     @asynccontextmanager
     async def _watched(self, headend: Headend, machine: Machine) -> AsyncIterator[None]:
-        """Answer what watches over us: systemd's watchdog, and who reads metrics over TCP."""
+        """Answer what watches over us: systemd's watchdog, and who asks by SNMP or HTTP."""
         async with AsyncExitStack() as stack:
             overruns = watch_overruns(machine.receive_buffer, headend.drops, headend.events.record)
             stack.callback(asyncio.create_task(overruns).cancel)
             stack.callback(asyncio.create_task(keep_watchdog()).cancel)
+            self._snmp = SnmpService(self._bootstrap.admin_path.absolute(), headend.events.record)
+            stack.callback(self._snmp.stop)
+            self._snmp.follow(headend.policy.snmp)
             if self._bootstrap.metrics_listen is not None:
                 monitor = MonitorServer(headend, *self._bootstrap.metrics_listen)
                 stack.push_async_callback(monitor.stop)
                 await monitor.start()
             yield
+
+    def _follow(self, machine: Machine, policy: PolicySnapshot) -> None:
+        machine.follow(policy)
+        if self._snmp is not None:
+            self._snmp.follow(policy.snmp)
 
     def record_later(self, occurrence: Occurrence) -> None:
         """Record an event from another thread."""

@@ -192,6 +192,32 @@ DHCP = (
               help="tell servers the user's name as host name (option 12)"),
 )  # fmt: skip
 
+SNMP = (
+    Attribute("enabled", "Enabled", Flag(), False, touches=Touches.NOW,
+              help="run the SNMP agent", note="the product has it on"),
+    Attribute("address", "Address", Address(), "127.0.0.1", touches=Touches.NOW,
+              help="our address that is asked; 0.0.0.0 is every one", note=OURS),
+    Attribute("port", "Port", Integer(1, 65_535), 161, touches=Touches.NOW,
+              help="UDP port that is asked"),
+    Attribute("read_community", "Read Community", Optional(Secret(1, 32)), "none",
+              touches=Touches.NOW, help="who knows it may read, with SNMPv1 or SNMPv2c",
+              note="SNMPv1 and v2c send it in the clear"),
+    Attribute("write_community", "Write Community", Optional(Secret(1, 32)), "none",
+              touches=Touches.NOW, help="who knows it may read, and end sessions and tunnels",
+              note=OURS),
+    Attribute("user", "SNMPv3 User", Optional(Text(1, 32)), "none", touches=Touches.NOW,
+              help="who may ask with SNMPv3, and with a privacy password end sessions and tunnels",
+              note=f"{OURS}; RFC 3414"),
+    Attribute("authentication_password", "SNMPv3 Authentication Password",
+              Optional(Secret(8, 64)), "none", touches=Touches.NOW,
+              help="of that user: HMAC-SHA-96", note=f"{OURS}; RFC 3414"),
+    Attribute("privacy_password", "SNMPv3 Privacy Password", Optional(Secret(8, 64)), "none",
+              touches=Touches.NOW, help="of that user: AES-128; with it nothing goes unencrypted",
+              note=f"{OURS}; RFC 3826"),
+    Attribute("managers", "Managers", Listed(Network(), 16), [], touches=Touches.NOW,
+              help="networks that may ask; none is every one", note=OURS),
+)  # fmt: skip
+
 DESTINATIONS = (
     Attribute("log", "Severity to Log", SeverityRange(), "1-5", touches=Touches.NOW,
               help="events that the event log keeps"),
@@ -380,6 +406,7 @@ SECTIONS: Mapping[str, Mapping[str, Attribute]] = MappingProxyType(
         "system": named(SYSTEM),
         "assignment": named(ASSIGNMENT),
         "dhcp": named(DHCP),
+        "snmp": named(SNMP),
         "events": named(EVENTS),
     }
 )
@@ -391,6 +418,7 @@ SCREENS: Mapping[str, Screen] = MappingProxyType(
             "assignment", "Configuration | System | Address Management | Assignment"
         ),
         "dhcp": Screen("dhcp", "Configuration | System | Servers | DHCP"),
+        "snmp": Screen("snmp", "Configuration | System | Management Protocols | SNMP"),
         "events": Screen("event-general", "Configuration | System | Events | General"),
     }
 )

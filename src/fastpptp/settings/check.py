@@ -87,6 +87,7 @@ def _problems(tree: Configuration, before: Configuration) -> Iterator[Problem]:
     yield from _user_addresses(tree)
     yield from static_routes(tree)
     yield from _assignment(tree)
+    yield from _snmp(tree)
     yield from _pools(tree)
 
 
@@ -251,6 +252,26 @@ def _assignment(tree: Configuration) -> Iterator[Problem]:
         )
     if not any(methods.values()):
         yield Problem("assignment", "every method is off", "turn on at least one, such as pools")
+
+
+def _snmp(tree: Configuration) -> Iterator[Problem]:
+    snmp = section(tree, "snmp")
+    read, write, user = snmp["read_community"], snmp["write_community"], snmp["user"]
+    if snmp["enabled"] and not (read or write or user):
+        yield Problem(
+            "snmp.enabled", "nobody could ask: there is no community and no user",
+            "set snmp.read_community, or snmp.user and its passwords",
+        )  # fmt: skip
+    if read and read == write:
+        yield Problem(
+            "snmp.write_community", "is the read community, which would then write",
+            "choose another, or none",
+        )  # fmt: skip
+    if user and not snmp["authentication_password"]:
+        yield Problem(
+            "snmp.user", f"{user} has no authentication password",
+            "set snmp.authentication_password",
+        )  # fmt: skip
 
 
 def _pools(tree: Configuration) -> Iterator[Problem]:

@@ -55,6 +55,10 @@ class Kind(ABC, Generic[T]):
         """A canonical plain value as people read it."""
         return str(plain)
 
+    def told(self, plain: Plain) -> Plain:
+        """A canonical plain value as programs are told it: no secret."""
+        return self.shown(plain) if self.secret else plain
+
     def boxes(self, plain: Plain) -> Mapping[str, bool]:
         """The boxes that a screen has for it, checked or not; none but for word sets."""
         return {}
@@ -302,6 +306,7 @@ class Optional(Kind[T | None]):
     def __init__(self, kind: Kind[T]) -> None:
         self._kind = kind
         self.allowed = f"{kind.allowed}, or {NOTHING}"
+        self.secret = kind.secret
 
     def load(self, raw: object) -> T | None:
         if isinstance(raw, str) and raw.casefold() == NOTHING:
@@ -313,6 +318,9 @@ class Optional(Kind[T | None]):
 
     def dump(self, value: T | None) -> Plain:
         return NOTHING if value is None else self._kind.dump(value)
+
+    def shown(self, plain: Plain) -> str:
+        return NOTHING if plain == NOTHING else self._kind.shown(plain)
 
 
 class SeverityRange(Kind[Severities]):

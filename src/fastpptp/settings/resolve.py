@@ -76,6 +76,21 @@ class AssignmentSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class SnmpSettings:
+    """Configuration | System | Management Protocols | SNMP; what is None is not set."""
+
+    enabled: bool
+    address: IPv4Address
+    port: int
+    read_community: str | None = field(repr=False)
+    write_community: str | None = field(repr=False)
+    user: str | None
+    authentication_password: str | None = field(repr=False)
+    privacy_password: str | None = field(repr=False)
+    managers: tuple[IPv4Network, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Effective:
     """What holds for a base group, a group or a user. Times in minutes; 0 = never or no limit."""
 
@@ -165,6 +180,7 @@ class PolicySnapshot:
         self.system = SystemSettings(**section(tree, "system"))
         self.assignment = AssignmentSettings(**section(tree, "assignment"))
         self.dhcp = DhcpConfig(**section(tree, "dhcp"))
+        self.snmp = SnmpSettings(**section(tree, "snmp"))
         self.pools: tuple[PoolRange, ...] = tree.pools
         self.events = event_policy(tree)
         self.filters: Mapping[str, PacketFilter] = {

@@ -72,8 +72,8 @@ class FilterEntry:
 class Configuration:
     """All that the VPN 3000 keeps in its Configuration tree.
 
-    `sections` holds pptp, system, assignment and events; `hours` the named sets of hours
-    as texts; `event_classes` what a class overrides; `lists` the lists of settings/entries.py that
+    `sections` holds what the system has once, pptp to events; `hours` the named sets of hours as
+    texts; `event_classes` what a class overrides; `lists` the lists of settings/entries.py that
     are not empty. Treat it as immutable.
     """
 

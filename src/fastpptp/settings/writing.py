@@ -20,6 +20,7 @@ def write_tree(tree: Configuration) -> dict[str, Any]:
         "system": dict(tree.section("system")),
         "assignment": dict(tree.section("assignment")),
         "dhcp": dict(tree.section("dhcp")),
+        "snmp": dict(tree.section("snmp")),
         "pools": [write_pool(pool) for pool in tree.pools],
         "events": events,
         **{table: {name: dict(own) for name, own in tree.entries(table)} for table in LISTS},

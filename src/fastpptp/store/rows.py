@@ -24,12 +24,15 @@ from fastpptp.settings.tree import (
 from fastpptp.store import schema
 from fastpptp.store.sealing import Sealer
 
+# The only key of the JSON that stands for a secret value in `settings`.
+SEALED = "sealed"
+
 
 def read_tree(connection: Connection, sealer: Sealer) -> Configuration:
     """All that the tables hold. ValueError for a password that does not open."""
     sections: dict[str, dict[str, Any]] = {}
     for section, name, value in connection.execute(select(schema.settings)):
-        sections.setdefault(section, {})[name] = value
+        sections.setdefault(section, {})[name] = _opened(section, name, value, sealer)
     return Configuration(
         base=_base(connection),
         sections=sections,
@@ -54,7 +57,8 @@ def write_tree(
 ) -> None:
     """Change the tables from `before` to `after`, touching only what differs."""
     if _settings(before) != _settings(after):
-        _refill(connection, schema.settings, _settings(after))
+        rows = [_closed(row, sealer) for row in _settings(after)]
+        _refill(connection, schema.settings, rows)
     if before.base != after.base:
         _refill(connection, schema.base_group, [_columns(attributes.at(Level.BASE), after.base)])
     if before.event_classes != after.event_classes:
@@ -79,6 +83,11 @@ def write_tree(
     _write_groups(connection, sealer, before.groups, after.groups)
     _write_users(connection, sealer, before.users, after.users)
     _remove(connection, schema.groups, before.groups, after.groups)
+
+
+def setting_owner(section: str, name: str) -> str:
+    """Whose secret a setting's is, as sealing.py binds it."""
+    return f"setting:{section}.{name}"
 
 
 def user_owner(name: str) -> str:
@@ -230,6 +239,21 @@ def _settings(tree: Configuration) -> list[dict[str, Any]]:
         for section, own in tree.sections.items()
         for name, value in own.items()
     ]
+
+
+def _closed(row: dict[str, Any], sealer: Sealer) -> dict[str, Any]:
+    """A row of `settings`, with its value sealed if that is secret."""
+    section, name = row["section"], row["name"]
+    if not attributes.SECTIONS[section][name].kind.secret:
+        return row
+    sealed = sealer.seal(row["value"], setting_owner(section, name))
+    return {**row, "value": {SEALED: sealed.hex()}}
+
+
+def _opened(section: str, name: str, value: Any, sealer: Sealer) -> Any:
+    if not isinstance(value, dict):
+        return value
+    return sealer.unseal(bytes.fromhex(value[SEALED]), setting_owner(section, name))
 
 
 def _pool_row(position: int, pool: PoolRange) -> dict[str, Any]:

@@ -91,7 +91,7 @@ changes = Table(
     Column("new", Text),
 )
 
-# Sections pptp, system, assignment and events.
+# Sections: what the system has once. A secret is sealed (rows.py).
 settings = Table(
     "settings",
     metadata,

@@ -92,6 +92,16 @@ REFUSED = [
      "pools[2]: 10.0.0.9-10.0.0.1 is reversed (write 10.0.0.1-10.0.0.9)\n"),
     ("system set --server-address 172.16.1.15", "pools[1]: 172.16.1.10-172.16.1.20 holds the "
      "server address 172.16.1.15 (leave it out)\n"),
+    ("snmp set --enabled yes", "snmp.enabled: nobody could ask: there is no community and no user "
+     "(set snmp.read_community, or snmp.user and its passwords)\n"),
+    ("snmp set --read-community Public --write-community Public", "snmp.write_community: is the "
+     "read community, which would then write (choose another, or none)\n"),
+    ("snmp set --user Admin --privacy-password Secret12", "snmp.user: Admin has no authentication "
+     "password (set snmp.authentication_password)\n"),
+    ("config set snmp.privacy_password Secret1",
+     "snmp.privacy_password: it is not valid (allowed: 8 to 64 characters, or none)\n"),
+    ("snmp set --privacy-password Secret1",
+     "snmp.privacy_password: it is not valid (allowed: 8 to 64 characters, or none)\n"),
     ("assignment set --pools no",
      "assignment: every method is off (turn on at least one, such as pools)\n"),
     # Passwords, by which rule and from which group.
@@ -161,7 +171,7 @@ def test_refusals(reference: Installation, command: str, said: str) -> None:
 
 DECLARED = [
     *((screen.command, attribute) for section, screen in attributes.SCREENS.items()
-      for attribute in attributes.SECTIONS[section].values()),
+      for attribute in attributes.SECTIONS[section].values() if not attribute.kind.secret),
     *(("event-class", attribute) for attribute in attributes.EVENT_CLASS),
     *((noun, attribute) for noun, level in (
         ("base-group", Level.BASE), ("group", Level.GROUP), ("user", Level.USER)

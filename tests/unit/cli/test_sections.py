@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from fastpptp.settings import attributes
+from fastpptp.settings.kinds import MASK
 from tests.unit.cli.conftest import Installation
 
 
@@ -55,3 +58,37 @@ def test_event_classes(installed: Installation) -> None:
     assert "Severity to Console 1-4 (from event-general)" in shown
     installed.done("event-class", "delete", "PPTP")
     assert installed.json("event-class", "list") == {}
+
+
+def test_a_secret_is_shown_to_nobody(installed: Installation, tmp_path: Path) -> None:
+    """Not by screens, lists, the history, previews or the store; an export has it in the clear."""
+    file = tmp_path / "community"
+    file.write_text("s3cret-read\nmore\n")
+    told = installed.done(
+        "snmp", "set", "--read-community-file", str(file), "--write-community", "s3cret-write",
+        "--enabled", "yes",
+    )  # fmt: skip
+    assert installed.json("snmp", "show")["read_community"] == {"value": MASK, "source": "set"}
+    assert installed.json("config", "list", "snmp")["snmp.write_community"] == MASK
+    told += installed.done("snmp", "show")
+    told += installed.done("config", "list")
+    told += installed.done("config", "history", "--json")
+    told += installed.done("snmp", "set", "--read-community", "s3cret-third", "--dry-run")
+    told += installed.failed(4, "snmp", "set", "--read-community", "s3cret" * 6)
+    assert "s3cret" not in told
+    assert "Read Community ******** (set here)" in installed.lines("snmp", "show")
+    for kept in installed.state.rglob("*"):
+        assert not kept.is_file() or b"s3cret" not in kept.read_bytes(), kept
+    exported = installed.done("config", "export")
+    assert 'read_community = "s3cret-read"' in exported
+    installed.done("snmp", "set", "--read-community", "none")
+    assert "Read Community none (set here)" in installed.lines("snmp", "show")
+
+
+def test_a_secret_is_given_once(installed: Installation, tmp_path: Path) -> None:
+    file = tmp_path / "community"
+    file.write_text("public\n")
+    said = installed.failed(
+        2, "snmp", "set", "--read-community", "x", "--read-community-file", str(file)
+    )
+    assert "Give one of --read-community, --read-community-file." in said

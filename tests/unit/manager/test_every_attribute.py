@@ -105,6 +105,7 @@ ELSEWHERE: dict[str, str] = {
 
 
 ELSEWHERE |= {f"dhcp.{name}": "unit/server/test_dhcp.py" for name in attributes.SECTIONS["dhcp"]}
+ELSEWHERE |= {f"snmp.{name}": "services/test_snmp.py" for name in attributes.SECTIONS["snmp"]}
 
 
 def proves(*keys: str) -> Callable[[Proof], Proof]:
@@ -118,7 +119,7 @@ def proves(*keys: str) -> Callable[[Proof], Proof]:
 
 def declared() -> Iterable[tuple[str, Site]]:
     """`section.name` of every attribute that policy uses, once for each level of the groups'."""
-    for section in ("pptp", "system", "assignment", "dhcp"):
+    for section in ("pptp", "system", "assignment", "dhcp", "snmp"):
         for name in attributes.SECTIONS[section]:
             yield f"{section}.{name}", Site(name, section=section)
     for attribute in attributes.GROUP:

@@ -81,6 +81,8 @@ HELD_ELSEWHERE = {
     # tests/unit/server: the event log and the machine follow without the manager.
     "events.capacity", "events.syslog_format", "events.email_source_address", "system.proxy_arp",
     "system.forwarding", "system.nat",
+    # tests/services/test_snmp.py
+    *(f"snmp.{name}" for name in attributes.SECTIONS["snmp"]),
 }  # fmt: skip
 PROOFS: Mapping[str, Callable[[], None]] = {
     "pptp.enabled": enabled,

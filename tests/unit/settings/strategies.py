@@ -24,7 +24,8 @@ from fastpptp.settings.tree import (
 # One of them or another is taken by every kind.
 CANDIDATES: tuple[Any, ...] = (
     True, False, 0, 1, 3, 10, 100, 600, 5000, "none", "1-5", "1-13", "10.9.8.7", "10.9.0.0/16",
-    "2001:db8::/48", "auto", "on", "off", "Original", "Cisco IOS Compatible", "Never", "MPPC", [],
+    "2001:db8::/48", "auto", "on", "off", "a community", "Original", "Cisco IOS Compatible",
+    "Never", "MPPC", [],
     ["PAP"], ["CHAP", "MSCHAPv2"], ["Required", "40-bit", "128-bit"], ["PPTP"], ["2", "3"],
     "Inbound", "Forward and Log", "Established", "TCP", "log.example.com", "/dev/log",
     "ops@example.com", "Local 3", "unix", "STARTTLS", "SNMPv1", "SHA", "\x01a secret",

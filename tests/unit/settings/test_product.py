@@ -29,6 +29,8 @@ PRODUCT: dict[tuple[str, str], tuple[Any, list[Any], list[Any]]] = {
     ("assignment", "Use Address from Authentication Server"): (False, *FLAG),
     ("assignment", "Use DHCP"): (False, *FLAG),
     ("assignment", "Use Address Pools"): (True, *FLAG),
+    ("snmp", "Enabled"): (False, *FLAG),
+    ("snmp", "Port"): (161, [1, 65_535], [0, 65_536, "snmp"]),
     ("events", "Severity to Log"): ("1-5", ["1-13", "none"], ["0-5", "1-14", "5-1"]),
     ("events", "Severity to Console"): ("1-3", ["1-13", "3"], ["0"]),
     ("events", "Severity to Syslog"): ("none", ["1-13"], ["x"]),
@@ -107,6 +109,7 @@ def test_nothing_else_is_the_products() -> None:
     known = set(PRODUCT) | {("system", a.label) for a in attributes.SYSTEM}
     known |= {("dhcp", a.label) for a in attributes.DHCP}
     known |= {("events", "Event Log Size")}
+    known |= {("snmp", "Read Community")}  # the product has a list of them
     places = {label: place for place, label in PRODUCT}
     for section, declared in SCREENS.items():
         own = {a.label for a in declared.values() if not a.note.startswith(attributes.OURS)}

@@ -45,6 +45,7 @@ from fastpptp.events.catalogue.kind import (
 )
 from fastpptp.events.catalogue.ppp import PPP
 from fastpptp.events.catalogue.pptp import PPTP
+from fastpptp.events.catalogue.snmp import SNMP
 from fastpptp.events.catalogue.system import CONFIG, SYSTEM
 
 __all__ = [
@@ -106,6 +107,7 @@ TABLES: Mapping[str, Kinds] = MappingProxyType(
         "ADDRESS": ADDRESS,
         "DHCP": DHCP,
         "FILTER": FILTER,
+        "SNMP": SNMP,
         "CONFIG": CONFIG,
         "SYSTEM": {**SYSTEM, **SYSTEM_FAULTS},
     }

@@ -1,0 +1,30 @@
+"""Class SNMP: the agent that network management asks."""
+
+from __future__ import annotations
+
+from fastpptp.events.catalogue.kind import WARNING, WARNING_HIGH, EventType, Kinds
+
+SNMP: Kinds = {
+    100: EventType(
+        WARNING,
+        "SNMP manager {manager} is not answered: {reason} ({count} since this was last told)",
+        "Somebody asks who may not. Each reason is told at once, then once a minute, with the "
+        "manager that asked last.",
+        "Correct the manager's community or user, or say whom to answer: `fastpptp snmp set`.",
+        shows_peer=False,
+    ),
+    101: EventType(
+        WARNING_HIGH,
+        "The SNMP agent does not run: {problem}",
+        "It has no socket or no process; sessions are not touched by it.",
+        "Free the port, or choose another address or port: `fastpptp snmp set`.",
+        shows_peer=False,
+    ),
+    102: EventType(
+        WARNING,
+        "The SNMP agent ended and is started again: {reason}",
+        "Somebody killed it, or a fault of fastpptp.",
+        "If nobody killed it, report it.",
+        shows_peer=False,
+    ),
+}

@@ -1,0 +1,127 @@
+"""The SNMP agent as the headend runs it: its socket, its process, and what it has to tell."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+from fastpptp.events.catalogue import Occurrence, occur
+from fastpptp.server.child import Child
+from fastpptp.settings.resolve import SnmpSettings
+from fastpptp.snmp import order
+from fastpptp.snmp.agent import Access
+from fastpptp.snmp.usm import User
+
+MODULE = "fastpptp.snmp"
+
+
+class SnmpService:
+    """Runs the agent while the settings want it: `follow` them, from the event loop, then `stop`.
+
+    The agent asks the headend on the socket `admin`; `record` takes events. The UDP socket is
+    opened here, so that the agent needs no privileges, and stays open when the agent is started
+    again.
+    """
+
+    def __init__(self, admin: Path, record: Callable[[Occurrence], object]) -> None:
+        self._admin = admin
+        self._record = record
+        self._settings: SnmpSettings | None = None
+        self._listener: socket.socket | None = None
+        self._child: Child | None = None
+        self._reading = -1
+        self._rest = b""
+
+    @property
+    def pid(self) -> int | None:
+        """Of the agent, while there is one."""
+        return None if self._child is None else self._child.pid
+
+    def follow(self, settings: SnmpSettings) -> None:
+        """Have the agent be as these settings want it."""
+        if settings == self._settings:
+            return
+        self.stop()
+        self._settings = settings
+        if not settings.enabled:
+            return
+        try:
+            self._listener = _listen(settings)
+            self._child = Child(MODULE, started=self._started, ended=self._ended)
+            self._child.start()
+        except OSError as error:
+            self.stop()
+            where = f"{settings.address}:{settings.port}"
+            problem = f"it cannot be asked on {where}: {error.strerror}"
+            self._record(occur("SNMP", 101, problem=problem))
+        else:
+            self._child.supervise()
+
+    def stop(self) -> None:
+        """End the agent. It may wait for the headend's own answer, so it is not waited for."""
+        self._settings = None
+        self._stop_reading()
+        if self._child is not None:
+            self._child.stop(wait=0)
+            self._child = None
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
+
+    def _started(self, connection: socket.socket) -> None:
+        settings, listener = self._settings, self._listener
+        assert settings is not None
+        assert listener is not None
+        order.send(connection, order.Order(self._admin, access(settings)), listener)
+        connection.setblocking(False)
+        self._reading, self._rest = connection.fileno(), b""
+        asyncio.get_running_loop().add_reader(self._reading, self._read, connection)
+
+    def _ended(self, reason: str) -> None:
+        self._stop_reading()
+        self._record(occur("SNMP", 102, reason=reason))
+
+    def _stop_reading(self) -> None:
+        if self._reading >= 0:
+            asyncio.get_running_loop().remove_reader(self._reading)
+            self._reading = -1
+
+    def _read(self, connection: socket.socket) -> None:
+        """What the agent tells, line by line."""
+        try:
+            data = connection.recv(order.LONGEST)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._stop_reading()
+            return
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for line in lines:
+            failure, count, manager = order.read_failure(line)
+            told = occur("SNMP", 100, manager=manager, reason=failure.value, count=count)
+            self._record(told)
+
+
+def access(settings: SnmpSettings) -> Access:
+    """Who may ask."""
+    user = None
+    if settings.user and settings.authentication_password:
+        password = settings.authentication_password
+        user = User(settings.user, password, settings.privacy_password or "")
+    return Access(
+        settings.read_community or "", settings.write_community or "", user, settings.managers
+    )
+
+
+def _listen(settings: SnmpSettings) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    try:
+        listener.bind((str(settings.address), settings.port))
+    except OSError:
+        listener.close()
+        raise
+    return listener
