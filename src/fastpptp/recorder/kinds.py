@@ -11,15 +11,9 @@ from fastpptp.recorder.files import Console, ConsoleSink, FileSink, LogFile
 from fastpptp.recorder.mail import MailSink
 from fastpptp.recorder.sinks import BATCH, QUEUE, Sink
 from fastpptp.recorder.syslog import SyslogSink
+from fastpptp.recorder.traps import TrapSink
 
 MAIL_INTERVAL = 10.0  # seconds that events gather for one message
-
-
-def _traps(spec: TrapDestination) -> Sink:
-    """pysnmp takes a while to import: only where there is somebody to send traps to."""
-    from fastpptp.recorder.traps import TrapSink
-
-    return TrapSink(spec)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,5 +32,5 @@ KINDS: Mapping[type, Kind] = {
     Console: Kind(Destination.CONSOLE, ConsoleSink),
     SyslogServer: Kind(Destination.SYSLOG, SyslogSink),
     Mail: Kind(Destination.EMAIL, MailSink, linger=MAIL_INTERVAL, batch=QUEUE),
-    TrapDestination: Kind(Destination.TRAP, _traps),
+    TrapDestination: Kind(Destination.TRAP, TrapSink),
 }

@@ -1,22 +1,26 @@
 """Events as SNMP traps over UDP: SNMPv1 (RFC 1157), SNMPv2c (RFC 3416) or SNMPv3 (usm.py).
 
-PDUs are encoded by pysnmp and sent by a socket of our own: neither an engine nor a MIB nor an event
-loop is needed to send what nobody answers. docs/event-routing.md tells the objects.
+docs/event-routing.md tells the objects.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
-
-from pyasn1.codec.ber import encoder
-from pysnmp.proto import api
+from itertools import count
 
 from fastpptp.events.catalogue import printable
 from fastpptp.events.format import one_line
 from fastpptp.events.log import EventRecord
 from fastpptp.events.routing import SnmpUser, SnmpVersion, TrapDestination
+from fastpptp.recorder.ber import (
+    IP_ADDRESS,
+    TIME_TICKS,
+    integer,
+    object_identifier,
+    octet_string,
+    sequence,
+)
 from fastpptp.recorder.datagrams import Datagrams, udp
 from fastpptp.recorder.usm import UsmUser
 
@@ -31,15 +35,18 @@ CLASS, NUMBER, SEVERITY, TEXT, PEER, SEQUENCE, REPEAT, USER, GROUP = range(1, 10
 
 SYS_UP_TIME: Oid = (1, 3, 6, 1, 2, 1, 1, 3, 0)
 SNMP_TRAP_OID: Oid = (1, 3, 6, 1, 6, 3, 1, 1, 4, 1, 0)
+
+V1_TRAP_PDU, V2_TRAP_PDU = 0xA4, 0xA7
+VERSIONS = {SnmpVersion.V1: 0, SnmpVersion.V2C: 1}
 ENTERPRISE_SPECIFIC = 6
+NO_ADDRESS = bytes(4)  # RFC 3584 3.1: the receiver knows where a message came from
 LONGEST_TEXT = 1024  # octets: the message stays one packet
 MOST = 0x7FFFFFFF  # Integer32; greater numbers begin again at 0
 
-_MODULES = {
-    SnmpVersion.V1: api.PROTOCOL_MODULES[api.SNMP_VERSION_1],
-    SnmpVersion.V2C: api.PROTOCOL_MODULES[api.SNMP_VERSION_2C],
-    SnmpVersion.V3: api.PROTOCOL_MODULES[api.SNMP_VERSION_2C],
-}
+_OBJECTS = {column: object_identifier((*TRAPS, column, 0)) for column in range(CLASS, GROUP + 1)}
+_NOTIFICATION_ID = object_identifier(NOTIFICATION_ID)
+_UP_TIME = object_identifier(SYS_UP_TIME)
+_TRAP_OID = sequence(object_identifier(SNMP_TRAP_OID), object_identifier((*TRAPS, 0, EVENT_TRAP)))
 
 
 class TrapSink:
@@ -49,27 +56,27 @@ class TrapSink:
         self._spec = spec
         self._clock = clock
         self._started = clock()
+        self._ids = count(1)
         self._datagrams = Datagrams(lambda: udp(spec.host, spec.port))
         self._user = None if spec.user is None else usm_user(spec.user)
 
     def deliver(self, records: Sequence[EventRecord]) -> None:
         """Send a trap for each; PartlyDeliveredError from the first on that is known as lost."""
         up = int((self._clock() - self._started) * 100)
-        self._datagrams.send([self._message(trap(record, self._spec, up)) for record in records])
+        self._datagrams.send([self._message(record, up) for record in records])
 
     def close(self) -> None:
         self._datagrams.close()
 
-    def _message(self, pdu: Any) -> bytes:
-        """The message that carries a PDU, encoded."""
+    def _message(self, record: EventRecord, up: int) -> bytes:
+        if self._spec.version is SnmpVersion.V1:
+            pdu = v1_trap(record, up)
+        else:
+            pdu = v2_trap(record, up, next(self._ids) & MOST)
         if self._user is not None:
-            return self._user.wrap(bytes(encoder.encode(pdu)))
-        module: Any = _MODULES[self._spec.version]
-        made = module.Message()
-        module.apiMessage.set_defaults(made)
-        module.apiMessage.set_community(made, self._spec.community.encode())
-        module.apiMessage.set_pdu(made, pdu)
-        return bytes(encoder.encode(made))
+            return self._user.wrap(pdu)
+        version = integer(VERSIONS[self._spec.version])
+        return sequence(version, octet_string(self._spec.community.encode()), pdu)
 
 
 def usm_user(user: SnmpUser) -> UsmUser:
@@ -78,41 +85,49 @@ def usm_user(user: SnmpUser) -> UsmUser:
     )
 
 
-def trap(record: EventRecord, spec: TrapDestination, up: int) -> Any:
-    """A trap's PDU; `up` is sysUpTime, in hundredths of a second."""
-    module: Any = _MODULES[spec.version]
-    pdu = module.TrapPDU()
-    module.apiTrapPDU.set_defaults(pdu)
-    up %= 1 << 32  # TimeTicks
-    objects = list(_objects(record, module))
-    if spec.version is SnmpVersion.V1:
-        module.apiTrapPDU.set_enterprise(pdu, TRAPS)
-        module.apiTrapPDU.set_generic_trap(pdu, ENTERPRISE_SPECIFIC)
-        module.apiTrapPDU.set_specific_trap(pdu, EVENT_TRAP)
-        module.apiTrapPDU.set_timestamp(pdu, up)
-    else:
-        kind = module.ObjectIdentifier((*TRAPS, 0, EVENT_TRAP))
-        objects = [(SYS_UP_TIME, module.TimeTicks(up)), (SNMP_TRAP_OID, kind), *objects]
-    module.apiTrapPDU.set_varbinds(pdu, objects)
-    return pdu
+def v1_trap(record: EventRecord, up: int) -> bytes:
+    """A Trap-PDU (RFC 1157 4.1.6); `up` is sysUpTime, in hundredths of a second."""
+    return sequence(
+        object_identifier(TRAPS),
+        octet_string(NO_ADDRESS, IP_ADDRESS),
+        integer(ENTERPRISE_SPECIFIC),
+        integer(EVENT_TRAP),
+        _ticks(up),
+        sequence(*_objects(record)),
+        tag=V1_TRAP_PDU,
+    )
 
 
-def _objects(record: EventRecord, module: Any) -> Iterator[tuple[Oid, Any]]:
-    """What a trap tells; what is not known is left out."""
-    fields = record.occurrence.fields
-    yield NOTIFICATION_ID, module.OctetString(f"{record.cls}/{record.number}".encode())
-    numbers = {NUMBER: record.number, SEVERITY: record.severity,
-               SEQUENCE: record.sequence, REPEAT: record.repeat}  # fmt: skip
-    texts = {CLASS: record.cls, TEXT: one_line(record),
-             USER: fields.get("user", ""), GROUP: fields.get("group", "")}  # fmt: skip
-    found = {column: module.Integer(number & MOST) for column, number in numbers.items()}
-    found |= {column: module.OctetString(display(text)) for column, text in texts.items() if text}
-    if record.peer is not None:
-        found[PEER] = module.IpAddress(str(record.peer))
-    for column, value in sorted(found.items()):
-        yield (*TRAPS, column, 0), value
+def v2_trap(record: EventRecord, up: int, request: int) -> bytes:
+    """An SNMPv2-Trap-PDU (RFC 3416 4.2.6)."""
+    variables = sequence(sequence(_UP_TIME, _ticks(up)), _TRAP_OID, *_objects(record))
+    return sequence(integer(request), integer(0), integer(0), variables, tag=V2_TRAP_PDU)
 
 
-def display(text: str) -> bytes:
-    """A DisplayString (RFC 2579): ASCII, without control characters."""
-    return printable(text).encode("ascii", "backslashreplace")[:LONGEST_TEXT]
+def _ticks(up: int) -> bytes:
+    return integer(up % (1 << 32), TIME_TICKS)
+
+
+def _objects(record: EventRecord) -> Iterator[bytes]:
+    """What a trap tells, each name with its value; what is not known is left out."""
+    yield sequence(_NOTIFICATION_ID, octet_string(f"{record.cls}/{record.number}".encode()))
+    peer = None if record.peer is None else octet_string(record.peer.packed, IP_ADDRESS)
+    for column, value in (
+        (CLASS, _text(record.cls)),
+        (NUMBER, integer(record.number)),
+        (SEVERITY, integer(record.severity)),
+        (TEXT, _text(one_line(record))),
+        (PEER, peer),
+        (SEQUENCE, integer(record.sequence & MOST)),
+        (REPEAT, integer(record.repeat & MOST)),
+        (USER, _text(record.user)),
+        (GROUP, _text(record.group)),
+    ):
+        if value is not None:
+            yield sequence(_OBJECTS[column], value)
+
+
+def _text(text: str) -> bytes | None:
+    """A DisplayString (RFC 2579): ASCII, without control characters; None of an empty one."""
+    shown = printable(text).encode("ascii", "backslashreplace")[:LONGEST_TEXT]
+    return octet_string(shown) if shown else None

@@ -17,10 +17,9 @@ from dataclasses import dataclass
 from itertools import count
 
 from Crypto.Cipher import AES
-from pyasn1.codec.ber import encoder
-from pyasn1.type import univ
 
 from fastpptp.events.routing import SnmpAuthentication
+from fastpptp.recorder.ber import integer, octet_string, sequence
 
 ENTERPRISE = 3076
 TEXT_FORMAT = 4  # RFC 3411 section 5: SnmpEngineID
@@ -97,7 +96,7 @@ class UsmUser:
     def wrap(self, pdu: bytes) -> bytes:
         """The message that carries an encoded PDU."""
         moment = self._moment()
-        scoped = _sequence(_octets(self._engine), _octets(b""), pdu)
+        scoped = sequence(octet_string(self._engine), octet_string(b""), pdu)
         data, salt = self._encrypted(scoped, moment) if self._privacy else (scoped, b"")
         number = next(self._ids) & 0x7FFFFFFF
         size = MAC_OCTETS[self._algorithm] if self._authentication else 0
@@ -109,35 +108,18 @@ class UsmUser:
 
     def _message(self, number: int, moment: Moment, data: bytes, salt: bytes, mac: bytes) -> bytes:
         flags = (AUTHENTICATED if self._authentication else 0) | (ENCRYPTED if salt else 0)
-        header = _sequence(
-            _integer(number), _integer(MAX_SIZE), _octets(bytes([flags])), _integer(USM)
+        header = sequence(
+            integer(number), integer(MAX_SIZE), octet_string(bytes([flags])), integer(USM)
         )
-        security = _sequence(
-            _octets(self._engine), _integer(moment.boots), _integer(moment.time),
-            _octets(self._name), _octets(mac), _octets(salt),
+        security = sequence(
+            octet_string(self._engine), integer(moment.boots), integer(moment.time),
+            octet_string(self._name), octet_string(mac), octet_string(salt),
         )  # fmt: skip
-        return _sequence(_integer(3), header, _octets(security), data)
+        return sequence(integer(3), header, octet_string(security), data)
 
     def _encrypted(self, scoped: bytes, moment: Moment) -> tuple[bytes, bytes]:
         """RFC 3826 3.1: no IV is used twice with a key."""
         salt = (next(self._salts) % (1 << 64)).to_bytes(SALT, "big")
         vector = moment.boots.to_bytes(4, "big") + moment.time.to_bytes(4, "big") + salt
         cipher = AES.new(self._privacy, AES.MODE_CFB, iv=vector, segment_size=128)
-        return _octets(cipher.encrypt(scoped)), salt
-
-
-def _integer(number: int) -> bytes:
-    return bytes(encoder.encode(univ.Integer(number)))
-
-
-def _octets(content: bytes) -> bytes:
-    return bytes(encoder.encode(univ.OctetString(content)))
-
-
-def _sequence(*items: bytes) -> bytes:
-    content = b"".join(items)
-    length = len(content)
-    if length < 128:
-        return bytes([0x30, length]) + content
-    octets = length.to_bytes((length.bit_length() + 7) // 8, "big")
-    return bytes([0x30, 0x80 | len(octets)]) + octets + content
+        return octet_string(cipher.encrypt(scoped)), salt
