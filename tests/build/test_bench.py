@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from bench import __main__ as benches
-from bench import report
+from bench import bench_events, report
+from bench.event_log import fill
 from bench.rows import Row, Run
 from tests import hosts
 
@@ -40,6 +41,15 @@ def test_benches_on_test_hosts_run(name: str, tmp_path: Path) -> None:
     rows = Run.load(tmp_path / "q.json").rows
     assert rows
     assert all(row.figure > 0 or row.baseline.startswith("added to") for row in rows)
+
+
+def test_pages_and_costs_of_the_event_log(tmp_path: Path) -> None:
+    fill(tmp_path / "events.db", 300)
+    rows = [*bench_events.pages(tmp_path / "events.db", 300, 1), *bench_events.costs(tmp_path, 300)]
+    assert all(row.figure > 0 for row in rows)
+    assert [row.name for row in rows if row.target] == [
+        f"the slowest page of 300 events, {len(bench_events.QUERIES)} filters"
+    ]
 
 
 @pytest.mark.slow

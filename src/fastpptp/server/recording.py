@@ -123,8 +123,7 @@ class Recording:
                 for waiting in self._backlog:
                     self._socket.sendall(waiting.data[self._sent :])
                     self._sent = 0
-                if kind is None:
-                    self._socket.sendall(frame("stop"))
+                self._socket.sendall(frame("stop"))
         self._child.stop()
         self._thread.shutdown()
 

@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from fastpptp.admin.client import AdminClient
 from fastpptp.bootstrap import Bootstrap
+from fastpptp.cli import cli
 from fastpptp.events.catalogue import occur
 from fastpptp.events.routing import EventPolicy
 from fastpptp.manager.overruns import WANTED_BUFFER
@@ -99,6 +101,25 @@ def test_it_is_ready_and_goes_on_sigterm(tmp_path: Path, monkeypatch: pytest.Mon
     assert len(said) == 1
     assert said[0].startswith("127.0.0.1:")
     assert not (tmp_path / "admin.sock").exists()
+
+
+def test_where_events_go_is_counted(tmp_path: Path) -> None:
+    async def test(running: Running) -> None:
+        sinks: list[dict[str, Any]] = []
+        async with asyncio.timeout(10):
+            while sum(sink["delivered"] for sink in sinks) < 4:
+                sinks = await asyncio.to_thread(running.client.sinks)
+        assert [sink["name"] for sink in sinks] == ["event log", "console"]
+        assert all(sink["lost"] == 0 and sink["error"] == "" for sink in sinks)
+        told = await asyncio.to_thread(CliRunner().invoke, cli, ["events", "sinks",
+                                       "--state-dir", str(tmp_path)])  # fmt: skip
+        assert told.output.splitlines()[0].split() == [
+            "Sink", "Delivered", "Lost", "Waiting", "Error",
+        ]  # fmt: skip
+        (line,) = [line for line in told.output.splitlines() if line.startswith("event log")]
+        assert line.split()[-3] == "0"
+
+    serve(tmp_path, test)
 
 
 def test_sighup_follows_the_store(tmp_path: Path) -> None:
