@@ -127,6 +127,28 @@ def test_a_full_disk_is_told_and_survived(small_disk: Path, tmp_path: Path) -> N
         assert raw.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
+def test_a_start_on_a_full_disk(small_disk: Path, tmp_path: Path) -> None:
+    log, filler = tmp_path / "log", small_disk / "filler"
+
+    async def before(made: Recorded) -> None:
+        made.happen(1, 100)
+
+    async def test(made: Recorded) -> None:
+        assert made.recording.last_sequence == 100
+        made.happen(101, 200)
+        await made.until(lambda: "SYSTEM/134" in log.read_text())
+        filler.unlink()
+        await made.until(lambda: "SYSTEM/135" in log.read_text())
+        page = await made.page(classes=frozenset({"PPP"}))
+        assert [record.sequence for record in page.records] == list(range(1, 201))
+
+    run(small_disk, log, before)
+    with filler.open("wb", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(bytes(4096))
+    run(small_disk, log, test)
+
+
 def test_a_log_file_that_takes_nothing_holds_up_nobody(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)  # nobody reads it, so it cannot be opened for writing

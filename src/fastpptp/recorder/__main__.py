@@ -10,7 +10,7 @@ import sys
 from fastpptp.recorder.process import Recorder
 
 # Sessions come first: what is told of them can wait a moment.
-NICE = 10
+NICE = 5
 
 
 def main() -> None:

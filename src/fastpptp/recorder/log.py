@@ -12,7 +12,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -20,7 +20,7 @@ from typing import Any
 
 from fastpptp.events.log import EventRecord
 from fastpptp.recorder import terms
-from fastpptp.recorder.schema import ENDS, NewerError, connect
+from fastpptp.recorder.schema import ENDS, NEWEST, NewerError, address, connect
 from fastpptp.recorder.wire import EPOCH, MICROSECOND, microseconds
 
 INSERT = "INSERT INTO events VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
@@ -162,9 +162,7 @@ class EventDatabase:
         first, last = self._db.execute(ENDS).fetchone()
         self._next = max(facts.get("next", 0), 0 if last is None else last + 1)
         self._first = self._next if first is None else first
-        newest = self._db.execute(
-            "SELECT sequence, time, offset FROM events WHERE place = ?", (last,)
-        ).fetchone() or (0, 0, 0)
+        newest = self._db.execute(NEWEST).fetchone() or (0, 0)
         self._kept = newest[0]
         self._given = max(facts.get("given", 0), self._kept)
         unclean = not facts.get("clean", 1)
@@ -240,6 +238,17 @@ class EventDatabase:
                 "INSERT INTO terms VALUES (?,?,?)",
                 ((block, *packed) for packed in found.packed()),
             )
+
+
+def peek(path: Path) -> Opened:
+    """What can be known of a log that cannot be opened for now, such as on a full disk."""
+    try:
+        with closing(sqlite3.connect(address(path, "immutable=1"), uri=True)) as database:
+            facts = dict(database.execute("SELECT name, value FROM facts"))
+            kept = database.execute(NEWEST).fetchone() or (0,)
+    except sqlite3.Error:
+        return Opened()
+    return Opened(max(facts.get("given", 0), kept[0]), kept[0])
 
 
 class _Transaction:

@@ -18,12 +18,12 @@ from typing import Any
 from fastpptp.events.log import EventRecord
 from fastpptp.events.routing import Destination
 from fastpptp.recorder.kinds import KINDS
-from fastpptp.recorder.log import EventDatabase, Opened
+from fastpptp.recorder.log import EventDatabase, Opened, peek
 from fastpptp.recorder.sinks import Sink, SinkThread
 from fastpptp.recorder.wire import Frames, Setup, frame, thaw, unpack
 
 READ = 1 << 20  # octets
-TICK = 0.25  # seconds between two looks at the sinks
+TICK, IDLE_TICK = 0.25, 2.0  # seconds between two looks at the sinks
 SYNC = 1.0  # seconds between two times that the disk is waited for
 LINGER = 0.1  # seconds that events are gathered before they are committed
 WAITING = 50_000  # events that wait for the database at most
@@ -75,23 +75,26 @@ class Recorder:
                 if descriptor == self._wakeup:
                     os.eventfd_read(self._wakeup)
             self._read()
+            if self._read():
+                due = min(due, time.monotonic() + TICK)
             if time.monotonic() >= due:
-                due = time.monotonic() + TICK
-                self._tick()
+                due = time.monotonic() + (TICK if self._tick() else IDLE_TICK)
             self._write()
         self._finish()
 
-    def _read(self) -> None:
+    def _read(self) -> bool:
+        """Whether the headend said something."""
         try:
             data = self._connection.recv(READ)
         except BlockingIOError:
-            return
+            return False
         except ConnectionError:
             data = b""
         if not data:
             self._ended = True
         for name, *words in self._frames.feed(data):
             self._on[name](*words)
+        return bool(data)
 
     def _write(self) -> None:
         while self._outbox:
@@ -118,8 +121,8 @@ class Recorder:
         try:
             self._database = EventDatabase(setup.database, self._capacity)
             self._told = self._database.opened
-        except OSError:
-            pass  # its thread tries again, and says what is wrong
+        except OSError:  # its thread tries again, and says what is wrong
+            self._told = peek(setup.database)
         self._log = SinkThread(DATABASE, self._open_database, linger=LINGER, limit=WAITING)
         self._files = {spec: _started(spec) for spec in setup.files}
         self._open_and_close(setup.sinks)
@@ -146,13 +149,23 @@ class Recorder:
                 self._sinks[spec] = _started(spec)
 
     def _records(self, packed: Iterable[Any]) -> None:
-        records = [unpack(one) for one in packed]
+        records = self._unpacked(packed)
         self._hand_on(self._log, Destination.LOG, records)
         for threads in (self._files, self._sinks):
             for spec, thread in threads.items():
                 self._hand_on(thread, KINDS[type(spec)].destination, records)
         if self._database is not None and records:
             self._database.note(records[-1].sequence)
+
+    def _unpacked(self, packed: Iterable[Any]) -> list[EventRecord]:
+        """A record that cannot be told, a fault of ours, must not be met again and again."""
+        records = []
+        for one in packed:
+            try:
+                records.append(unpack(one))
+            except Exception as error:
+                self._say("tell", "SYSTEM", 123, {"problem": f"event {one!r}: {error!r}"})
+        return records
 
     @staticmethod
     def _hand_on(thread: SinkThread, place: Destination, records: list[EventRecord]) -> None:
@@ -162,7 +175,7 @@ class Recorder:
     def _again(self, packed: Iterable[Any]) -> None:
         """Of a recorder that died: the event log alone can tell what it has."""
         kept = self._told.kept
-        self._log.put([record for record in map(unpack, packed) if record.sequence > kept])
+        self._log.put([record for record in self._unpacked(packed) if record.sequence > kept])
 
     def _flush(self, token: int, files: bool) -> None:
         """Answer when the log, and log file and console, have what came before."""
@@ -190,9 +203,10 @@ class Recorder:
 
     # Now and then.
 
-    def _tick(self) -> None:
+    def _tick(self) -> bool:
+        """Whether there was something to say."""
         if not hasattr(self, "_log"):
-            return
+            return False
         if self._database is not None and self._database.opened is not self._told:
             self._told = self._database.opened
             if self._told.aside is not None:
@@ -207,9 +221,11 @@ class Recorder:
                 self._say("tell", *news)
         rows = [tuple(thread.status) for thread in threads]
         kept = self._database.kept if self._database is not None else 0
-        if (kept, rows) != self._said and len(self._unsent) < UNREAD:
-            self._said = kept, rows
-            self._say("status", kept, rows)
+        if (kept, rows) == self._said or len(self._unsent) >= UNREAD:
+            return False
+        self._said = kept, rows
+        self._say("status", kept, rows)
+        return True
 
     def _finish(self) -> None:
         """The headend has ended: have the sinks deliver what waits, but not for ever."""

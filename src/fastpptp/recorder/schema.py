@@ -20,6 +20,7 @@ BUSY_SECONDS = 5.0
 
 # The oldest and the newest place. Asked for both at once SQLite would look at all between.
 ENDS = "SELECT (SELECT min(place) FROM events), (SELECT max(place) FROM events)"
+NEWEST = "SELECT sequence, time FROM events ORDER BY place DESC LIMIT 1"
 
 EVENTS = """
 CREATE TABLE facts (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -85,7 +86,7 @@ def look(path: Path) -> sqlite3.Connection:
     read_only = path.exists() and os.statvfs(path.parent).f_flag & os.ST_RDONLY
     mode = "ro&immutable=1" if read_only else "rw"
     connection = sqlite3.connect(
-        f"file:{_quoted(path)}?mode={mode}", BUSY_SECONDS, isolation_level=None, uri=True
+        address(path, f"mode={mode}"), BUSY_SECONDS, isolation_level=None, uri=True
     )
     try:
         connection.execute("PRAGMA query_only=ON")
@@ -110,5 +111,7 @@ def _migrate(connection: sqlite3.Connection) -> None:
         connection.executescript(f"BEGIN IMMEDIATE;{script};PRAGMA user_version={number};COMMIT;")
 
 
-def _quoted(path: Path) -> str:
-    return str(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+def address(path: Path, how: str) -> str:
+    """SQLite's URI of a file that is opened so."""
+    quoted = str(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+    return f"file:{quoted}?{how}"
