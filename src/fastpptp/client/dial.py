@@ -15,6 +15,7 @@ from typing import Any
 
 from fastpptp.addresses.grant import AddressGrant
 from fastpptp.backends import netdev
+from fastpptp.backends.alarm import Alarm
 from fastpptp.client.dialer import CONNECTION, Dialer
 from fastpptp.effects import Authenticate, Effect, Lease
 from fastpptp.errors import FastpptpError, UnavailableError
@@ -119,7 +120,7 @@ class Client:
         self._dataplane = dataplane
         self._connections: dict[int, ControlProtocol] = {}
         self._executor = Executor(dataplane, self._connections, Alone(tell), dialer.complete)
-        self._timer: asyncio.TimerHandle | None = None
+        self._alarm = Alarm(self._due)
         self._changed = asyncio.Event()
         asyncio.get_running_loop().add_reader(dataplane.fileno(), self._read_dataplane)
 
@@ -138,8 +139,7 @@ class Client:
 
     def close(self) -> None:
         asyncio.get_running_loop().remove_reader(self._dataplane.fileno())
-        if self._timer is not None:
-            self._timer.cancel()
+        self._alarm.cancel()
         for protocol in self._connections.values():
             protocol.abort()
 
@@ -174,16 +174,13 @@ class Client:
 
     def _do(self, effects: Iterable[Effect]) -> None:
         self._executor.run(effects, self._now())
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        deadline = self.dialer.get_timer()
-        if deadline is not None and not self.dialer.ended:
-            self._timer = asyncio.get_running_loop().call_at(deadline, self._timer_fired)
+        if self.dialer.ended:
+            self._alarm.cancel()
+        else:
+            self._alarm.set(self.dialer.get_timer())
         self._changed.set()
 
-    def _timer_fired(self) -> None:
-        self._timer = None
+    def _due(self) -> None:
         self._do(self.dialer.handle_timer(self._now()))
 
 

@@ -18,6 +18,7 @@ from ipaddress import IPv4Address
 from typing import Any
 
 from fastpptp.backends import netdev
+from fastpptp.backends.alarm import Alarm
 from fastpptp.bootstrap import PPTP_PORT
 from fastpptp.client.dial import Alone
 from fastpptp.client.population import News, Population, Stage, What
@@ -149,15 +150,14 @@ class Load:
         )
         self._loop = asyncio.get_running_loop()
         self._slots = asyncio.Semaphore(options.in_flight)
-        self._timer: asyncio.TimerHandle | None = None
+        self._alarm = Alarm(self._due)
         self._last_line = 0
         self._placed = 0
         self._loop.add_reader(dataplane.fileno(), self._read_dataplane)
 
     def close(self) -> None:
         self._loop.remove_reader(self._dataplane.fileno())
-        if self._timer is not None:
-            self._timer.cancel()
+        self._alarm.cancel()
         for protocol in list(self._connections.values()):
             protocol.abort()
 
@@ -350,7 +350,7 @@ class Load:
         self._executor.run(effects, self._loop.time())
         while self._population.news:
             self._hear(self._population.news.popleft())
-        self._arm_timer()
+        self._alarm.set(self._population.get_timer())
 
     def _hear(self, news: News) -> None:
         self.tally.hear(news)
@@ -360,17 +360,7 @@ class Load:
         elif fate := self._fates.pop(news.handle, None):
             fate.set_result(news)
 
-    def _arm_timer(self) -> None:
-        """Have the timer fire no later than the population wants; too early does no harm."""
-        deadline = self._population.get_timer()
-        if deadline is None or (self._timer is not None and self._timer.when() <= deadline):
-            return
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = self._loop.call_at(deadline, self._timer_fired)
-
-    def _timer_fired(self) -> None:
-        self._timer = None
+    def _due(self) -> None:
         self._do(self._population.handle_timer(self._loop.time()))
 
 

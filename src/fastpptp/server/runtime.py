@@ -17,6 +17,7 @@ from typing import Any
 
 from fastpptp import __version__
 from fastpptp.addresses.pools import PoolUsage
+from fastpptp.backends.alarm import Alarm
 from fastpptp.backends.dhcp import PORT
 from fastpptp.effects import Effect
 from fastpptp.errors import FastpptpError, UnavailableError
@@ -91,7 +92,7 @@ class Headend:
         self._connections: dict[int, ControlProtocol] = {}
         self._last_connection = 0
         self._servers: list[asyncio.Server] = []
-        self._timer: asyncio.TimerHandle | None = None
+        self._alarm = Alarm(self._due)
         self._idle: asyncio.Event | None = None
         self._started = 0.0
         workers = Workers(dataplane.workers, movable=dataplane.movable)
@@ -158,8 +159,7 @@ class Headend:
         self.tracer.stop()
         self._answers.stop()
         loop.remove_reader(self._dataplane.fileno())
-        if self._timer is not None:
-            self._timer.cancel()
+        self._alarm.cancel()
         for protocol in list(self._connections.values()):
             protocol.abort()
         await asyncio.sleep(0)  # aborted transports close their sockets in the next turn
@@ -379,25 +379,15 @@ class Headend:
 
     def _do(self, effects: Iterable[Effect]) -> None:
         self._executor.run(effects, self._now())
-        self._arm_timer()
+        self._alarm.set(self.manager.get_timer())
         if self._idle is not None and self.manager.idle:
             self._idle.set()
 
-    def _arm_timer(self) -> None:
-        """Have the timer fire no later than the manager wants; too early does no harm."""
-        deadline = self.manager.get_timer()
-        if deadline is None or (self._timer is not None and self._timer.when() <= deadline):
-            return
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_at(deadline, self._timer_fired)
-
-    def _timer_fired(self) -> None:
-        self._timer = None
+    def _due(self) -> None:
         try:
             self._do(self.manager.handle_timer(self._now()))
         finally:
-            self._arm_timer()  # one fault must not stop the clock for all
+            self._alarm.set(self.manager.get_timer())  # one fault must not stop the clock for all
 
     def _loop_failed(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """What asyncio has nobody to hand to: accept() without descriptors, or our fault."""
