@@ -46,7 +46,7 @@ from fastpptp.manager.packets import DataDecodes
 from fastpptp.manager.translate import call_spec, control_config, first_policy, link_config
 from fastpptp.manager.tunnel import Tunnel, complaint, disconnect_result, start_result
 from fastpptp.manager.workers import Workers
-from fastpptp.ports import CallEvent, FilterLog, TraceRecord
+from fastpptp.ports import CallEvent, FilterLog, PacketFilter, TraceRecord
 from fastpptp.ppp.auth.types import Accept
 from fastpptp.pptp import (
     Call,
@@ -125,6 +125,7 @@ class SessionManager:
         self._host_name = host_name
         self.debugging = Debugging(policy.events, self._account_of)
         self._data_decodes = DataDecodes()
+        self._filters: Mapping[str, PacketFilter] = policy.filters
         self._follow(policy)
         self._ids = CallIds(rng)
         self._timers: TimerQueue[tuple[Timer, int]] = TimerQueue()
@@ -343,11 +344,14 @@ class SessionManager:
     def update(self, policy: PolicySnapshot, now: float) -> list[Effect]:
         """Follow another policy: what touches sessions now, the rest with the next session.
 
-        Whoever may no longer log in keeps the session until somebody ends it.
+        Whoever may no longer log in keeps the session until somebody ends it; whose user is deleted
+        keeps what it had, its traffic filter too.
         """
         effects: list[Effect] = []
-        if policy.filters != self._policy.filters:
-            effects.append(SetFilters(policy.filters))  # before sessions refer to them
+        filters = {**self._orphaned_filters(policy), **policy.filters}
+        if filters != self._filters:
+            self._filters = filters
+            effects.append(SetFilters(filters))  # before sessions refer to them
         self._follow(policy)
         if not policy.pptp.enabled:
             return effects + self._close_all(Cause.PPTP_DISABLED, now)
@@ -359,6 +363,15 @@ class SessionManager:
                 # A user that is gone keeps what it had.
                 effects += session.follow(_holds_for(session.account, policy) or session.effective)
         return effects
+
+    def _orphaned_filters(self, policy: PolicySnapshot) -> dict[str, PacketFilter]:
+        """Those that are deleted, like the users whose sessions still go by them."""
+        named = {
+            session.effective.filter
+            for session in self._sessions.values()
+            if _holds_for(session.account, policy) is None
+        }
+        return {name: self._filters[name] for name in self._filters.keys() & named}
 
     def shutdown(self, now: float) -> list[Effect]:
         """Tell every peer, and let no one in any more. `idle` turns true when all have answered."""

@@ -11,6 +11,7 @@ from scapy.layers.inet6 import IPv6
 from fastpptp.effects import SetFilters
 from fastpptp.manager.filterlog import packet_text
 from fastpptp.ports import FilterLog
+from fastpptp.session import TerminateCause
 from fastpptp.settings.resolve import PolicySnapshot
 from fastpptp.settings.tree import FilterEntry
 from fastpptp.testing import MemoryHeadend
@@ -62,6 +63,31 @@ def test_a_session_follows_at_once() -> None:
     memory.carry_out(effects)
     assert held(memory) is None
     assert memory.manager.update(policy(), memory.clock()) == []
+
+
+def without(user: bool, filters: bool) -> PolicySnapshot:
+    tree = with_filters("of-all", "of-one").tree
+    return PolicySnapshot(
+        replace(
+            tree,
+            filters=BOTH if filters else {"of-all": BOTH["of-all"]},
+            users=tree.users if user else {},
+        )
+    )
+
+
+def test_whose_user_is_deleted_keeps_its_filter_though_that_is_deleted_too() -> None:
+    """Without it, the session would pass nothing; with another's, what nobody has decided."""
+    memory = up(with_filters("of-all", "of-one"))
+    for chosen in (without(user=False, filters=True), without(user=False, filters=False)):
+        memory.carry_out(memory.manager.update(chosen, memory.clock()))
+        assert held(memory) == "of-one"
+    assert not [c for c in memory.dataplane.commands if c[0] == "set_filters" and len(c[1]) < 2]
+    memory.carry_out(memory.manager.terminate_all(TerminateCause.ADMIN_RESET, memory.clock()))
+    memory.run(5)
+    (effect,) = memory.manager.update(without(user=False, filters=False), memory.clock())
+    assert isinstance(effect, SetFilters)
+    assert list(effect.filters) == ["of-all"]
 
 
 def test_what_is_logged() -> None:
