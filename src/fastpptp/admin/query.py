@@ -169,6 +169,9 @@ def selection(body: Mapping[str, Any]) -> Wanted:
             return lambda view: view.id == number
         case {"user": str(user), **rest} if not rest:
             return lambda view: _of_user(view, user)
+        case {"users": [*users], **rest} if not rest and all(isinstance(u, str) for u in users):
+            names = set(users)
+            return lambda view: bool(names & {view.user, view.account})
         case {"group": str(group), **rest} if not rest:
             return lambda view: _of_group(view, group)
         case {"address": str(text), **rest} if not rest:
@@ -176,7 +179,7 @@ def selection(body: Mapping[str, Any]) -> Wanted:
             return lambda view: _at(view, address)
         case {"all": True, **rest} if not rest:
             return lambda view: True
-    remedy = "one of: session, user, group, address, all"
+    remedy = "one of: session, user, users, group, address, all"
     raise wrong("body", "it does not say whom to log out", remedy)
 
 

@@ -11,7 +11,14 @@ import click
 
 from fastpptp.bootstrap import read_text, unknown_key
 from fastpptp.cli.common import Environment, environment, print_table
-from fastpptp.cli.edit import Editor, editing, preview, print_changes, show_changes
+from fastpptp.cli.edit import (
+    Editor,
+    editing,
+    of_changed_users,
+    preview,
+    print_changes,
+    show_changes,
+)
 from fastpptp.errors import ConfigurationError, FastpptpError, Problem
 from fastpptp.settings import attributes, toml
 from fastpptp.settings.attributes import Attribute, Level
@@ -22,6 +29,12 @@ from fastpptp.settings.tree import Configuration
 BASE = "base_group"
 CLASSES = "events.classes"
 HOURS = "access_hours"
+
+LOGOUT = click.option(
+    "--logout",
+    is_flag=True,
+    help="End the sessions of users whom this deletes, disables or changes, in whatever level.",
+)
 
 
 @click.group()
@@ -55,15 +68,20 @@ def diff(env: Environment, file: Path) -> None:
 @config.command("import")
 @FILE
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@LOGOUT
 @editing
-def import_(edit: Editor, file: Path, yes: bool) -> None:
+def import_(edit: Editor, file: Path, yes: bool, logout: bool) -> None:
     """Replace the whole configuration by FILE (TOML, - is standard input), or change nothing.
 
     What would change is shown first, and confirmed.
     """
     tree = _read(file)
     seen = None if yes or edit.dry_run else _confirmed(edit, tree, file)
-    edit(lambda draft: _import(draft, tree, seen), f"{file} imported.")
+    edit(
+        lambda draft: _import(draft, tree, seen),
+        f"{file} imported.",
+        logout=of_changed_users if logout else None,
+    )
 
 
 def _confirmed(edit: Editor, tree: Configuration, file: Path) -> Configuration:
@@ -136,14 +154,19 @@ def _settings(tree: Configuration) -> Iterator[tuple[str, Any, Attribute]]:
 @config.command("set")
 @click.argument("key")
 @click.argument("value")
+@LOGOUT
 @editing
-def set_(edit: Editor, key: str, value: str) -> None:
+def set_(edit: Editor, key: str, value: str, logout: bool) -> None:
     """Set KEY to VALUE.
 
     KEY is what `config list` shows, such as pptp.max_tunnels; events.classes.CLASS.NAME; or
     access_hours.NAME with spans such as "Mon-Fri 09:00-17:00; Sat 09:00-12:00".
     """
-    edit(lambda draft: _set(draft, key, value), f"{key} is set.")
+    edit(
+        lambda draft: _set(draft, key, value),
+        f"{key} is set.",
+        logout=of_changed_users if logout else None,
+    )
 
 
 @config.command()

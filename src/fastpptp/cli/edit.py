@@ -17,8 +17,12 @@ from fastpptp.errors import FastpptpError, UnavailableError
 from fastpptp.settings.attributes import Attribute, Touches
 from fastpptp.settings.diff import Change, latest
 from fastpptp.settings.draft import Draft
+from fastpptp.settings.touched import changed_users
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+# What AdminClient.logout is asked once an edit is made.
+Whose = Callable[[Draft], Mapping[str, object]]
 
 NOT_RUNNING = "not running"
 TAKES_EFFECT = {
@@ -40,11 +44,11 @@ class Editor:
         change: Callable[[Draft], object],
         done: str,
         *,
-        logout: Mapping[str, str] | None = None,
+        logout: Whose | None = None,
     ) -> None:
         """Make `change` and say so: the store first, then the headend, if one runs.
 
-        `logout` is whose sessions end then: a `user` or a `group`.
+        `logout` tells whose sessions end then.
         """
         if self.dry_run:
             show_changes(self.env, preview(self.env, change))
@@ -55,10 +59,10 @@ class Editor:
             revision = store.revision()
         for problem in draft.without_effect:
             click.echo(f"Warning: {shown(str(problem))}", err=True)
-        self._tell(draft.changes, revision, done, logout)
+        self._tell(draft.changes, revision, done, logout(draft) if logout else None)
 
     def _tell(
-        self, made: list[Change], revision: int, done: str, logout: Mapping[str, str] | None
+        self, made: list[Change], revision: int, done: str, logout: Mapping[str, object] | None
     ) -> None:
         touches, told = latest(made), tell_headend(self.env)
         data = {
@@ -190,6 +194,16 @@ def inherit_option(what: str) -> Callable[[F], F]:
 def logout_option(otherwise: str) -> Callable[[F], F]:
     about = f"End its sessions; without it {otherwise}."
     return click.option("--logout", is_flag=True, help=about)
+
+
+def whose(**words: object) -> Whose:
+    """The sessions of a `user` or a `group`."""
+    return lambda draft: words
+
+
+def of_changed_users(draft: Draft) -> Mapping[str, object]:
+    """The sessions of all whom an edit leaves with something else than they had."""
+    return {"users": changed_users(draft.before, draft.tree)}
 
 
 RESET = click.option(

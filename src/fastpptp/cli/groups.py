@@ -16,6 +16,7 @@ from fastpptp.cli.edit import (
     inherit_option,
     logout_option,
     names,
+    whose,
 )
 from fastpptp.cli.passwords import NewPassword, password_options
 from fastpptp.cli.show import show_level, tree_of, without_secrets
@@ -65,7 +66,7 @@ def set_(
     edit(
         lambda draft: draft.set_group(name, wanted, names(inherit)),
         f"Group {name} changed.",
-        logout={"group": name} if logout else None,
+        logout=whose(group=name) if logout else None,
     )
     secret.tell(edit)
 

@@ -15,6 +15,7 @@ from fastpptp.cli.edit import (
     inherit_option,
     logout_option,
     names,
+    whose,
 )
 from fastpptp.cli.passwords import NewPassword, password_options
 from fastpptp.cli.show import show_level, tree_of, without_secrets
@@ -64,7 +65,7 @@ def set_(
     edit(
         lambda draft: draft.set_user(name, wanted, names(inherit)),
         f"User {name} changed.",
-        logout={"user": name} if logout else None,
+        logout=whose(user=name) if logout else None,
     )
     secret.tell(edit)
 
@@ -90,7 +91,7 @@ def rename(edit: Editor, name: str, new: str, logout: bool) -> None:
     edit(
         lambda draft: draft.rename_user(name, new),
         f"User {name} is {new} now.",
-        logout={"user": name} if logout else None,
+        logout=whose(user=name) if logout else None,
     )
 
 
@@ -103,7 +104,7 @@ def delete(edit: Editor, name: str, logout: bool) -> None:
     edit(
         lambda draft: draft.delete_user(name),
         f"User {name} deleted.",
-        logout={"user": name} if logout else None,
+        logout=whose(user=name) if logout else None,
     )
 
 
