@@ -83,6 +83,18 @@ docs: $(CORE) ## docs/settings.md, metrics.md, events.md, snmp.md and the MIB, m
 	@$(PY) -m fastpptp.events.reference docs/events.md
 	@$(PY) -m fastpptp.snmp.reference docs/snmp.md docs/mibs/FASTPPTP-MIB.txt
 
+PREFIX := /opt/fastpptp
+
+.PHONY: install
+install: ## as root: /opt/fastpptp, /usr/local/bin/fastpptp and the systemd service; undo with uninstall
+	@ci/packages build
+	@ci/packages run
+	@ci/install 0PREFIX)
+
+.PHONY: uninstall
+uninstall: ## take away what install has put there; the store and the logs stay
+	@ci/install --undo 0PREFIX)
+
 .PHONY: clean
 clean: ## remove what was built
 	rm -rf $(VENV) build dist src/fastpptp/_core.c src/fastpptp/*.so src/*.egg-info

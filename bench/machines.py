@@ -27,9 +27,11 @@ EVENTS = 0.2  # seconds between two looks at its events
 def machine(host: Host, address: IPv4Address, outer: str, workers: int = 1) -> Iterator[Any]:
     """A headend's dataplane, not running, and TUN `pptp0` on `host`."""
     bootstrap = Bootstrap(listen=(address,), workers=workers, outer=outer, tun=TUN)
-    made = Machine(bootstrap, PolicySnapshot(Configuration()), share_gre=True)
+    made = Machine(bootstrap, share_gre=True)
     within(host, made.__enter__)
     try:
+        policy = PolicySnapshot(Configuration())
+        within(host, lambda: made.start(policy, lambda occurrence: None))
         made.dataplane.stop()
         yield made.dataplane
     finally:

@@ -38,22 +38,36 @@ echo_interval = 1
 
 
 class Headend:
-    """`fastpptp serve` on `host`. It is ready, or it has failed, when `__enter__` returns."""
+    """`fastpptp serve` on `host`. It is ready, or it has failed, when `__enter__` returns.
+
+    `config` is its bootstrap file; `wrap` stands before its command.
+    """
 
     def __init__(
-        self, host: Host, state: Path, *listen: str, workers: int = 1, outer: str = "auto",
-        profile: str = "default", options: Sequence[str] = (),
-    ) -> None:  # fmt: skip
+        self,
+        host: Host,
+        state: Path,
+        *listen: str,
+        workers: int = 1,
+        outer: str = "auto",
+        profile: str = "default",
+        options: Sequence[str] = (),
+        config: Path | None = None,
+        wrap: Sequence[str] = (),
+    ) -> None:
         self.host = host
         self.state = state
         self.log = state / "console.log"
         self._listen = [word for address in listen for word in ("--listen", address)]
         self._options = ["--workers", str(workers), "--outer", outer, *options]
         self._profile = profile
+        self._config = [] if config is None else ["--config", str(config)]
+        self._wrap = wrap
         self.process: subprocess.Popen[str] | None = None
 
     def command(self, *words: str) -> list[str]:
-        return [sys.executable, "-m", "fastpptp", *words, "--state-dir", str(self.state)]
+        places = ["--state-dir", str(self.state), *self._config]
+        return [sys.executable, "-m", "fastpptp", *words, *places]
 
     def cli(self, *words: str, timeout: float = 30) -> str:
         """What a command of ours prints; it must succeed."""
@@ -71,7 +85,7 @@ class Headend:
 
     def start(self) -> None:
         words = self.command("serve", *self._listen, *self._options)
-        self.process = self.host.start(*words, log=self.log)
+        self.process = self.host.start(*self._wrap, *words, log=self.log)
         self.wait(lambda: (self.state / "admin.sock").exists(), "did not come up")
 
     def wait(self, condition: Any, complaint: str, timeout: float = 20) -> None:

@@ -31,7 +31,8 @@ class Bootstrap:
 
     `workers` 0 is one a core but one; a path of None lies in the state directory, except
     log_file: there None is no file. `metrics_listen` is an address and port, None: metrics are
-    had on the admin socket alone.
+    had on the admin socket alone. `user` is who the headend is once its sockets are open, None: who
+    started it.
     """
 
     listen: tuple[IPv4Address, ...] = (IPv4Address(0),)
@@ -42,6 +43,7 @@ class Bootstrap:
     admin_socket: Path | None = None
     log_file: Path | None = None
     metrics_listen: tuple[IPv4Address, int] | None = None
+    user: str | None = None
     tun: str = "pptp0"
     workers: int = 0
     outer: str = "auto"
@@ -207,6 +209,7 @@ _READERS: Mapping[str, tuple[str, Callable[[object], Any]]] = {
     "admin_socket": ("a path", _path),
     "log_file": ("a path", _path),
     "metrics_listen": ("an IPv4 address and a port: 127.0.0.1:9723", _endpoint),
+    "user": ("the name of a user of this machine", _text),
     "tun": (f"an interface name of at most {TUN_NAME_OCTETS} characters", _tun),
     "workers": (f"0 to {MAX_WORKERS}, 0 = one a core but one", _number(0, MAX_WORKERS)),
     "outer": (" | ".join(OUTER_BACKENDS), _one_of(*OUTER_BACKENDS)),

@@ -36,7 +36,7 @@ def test_what_it_takes_and_gives_back(headend: Headend) -> None:
     host = headend.host
     before = host.run("ip", "-4", "route", "show", "table", "all").stdout
     headend.start()
-    assert "pptp0 proto static" in host.run("ip", "route").stdout
+    headend.wait(lambda: "pptp0 proto static" in host.run("ip", "route").stdout, "routes nothing")
     assert "172.16.1.1/32" in host.run("ip", "address", "show", "dev", "pptp0").stdout
     assert "prot-unreachable" in host.run("nft", "list", "ruleset").stdout
     conf = "net.ipv4.conf.pptp0.send_redirects"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from ipaddress import IPv4Address
 from pathlib import Path
 
@@ -295,16 +296,16 @@ def test_two_workers(hosts: Hosts, queues: int) -> None:
 
 
 @contextmanager
-def dialled(hosts: Hosts, folder: Path, *, busy: bool = False) -> Iterator[tuple[Headend, Host]]:
-    """Headend and dial with `outer = "xdp"`; `busy`: somebody has the headend's interface."""
+def dialled(
+    hosts: Hosts, folder: Path, before: Callable[[Host], object] = lambda host: None
+) -> Iterator[tuple[Headend, Host]]:
+    """Headend and dial with `outer = "xdp"`; `before` is done on the headend's host first."""
     left, right = linked(hosts)
-    with bare(left) as other:
-        if busy:
-            within(left, lambda: other.open_xdp(device_index(left, OURS)))
-        with Headend(left, folder / "state", str(HEADEND), outer="xdp") as headend:
-            headend.configure(["MSCHAPv2"], ["Required", "128-bit"])
-            start_dial(headend, right)
-            yield headend, right
+    before(left)
+    with Headend(left, folder / "state", str(HEADEND), outer="xdp") as headend:
+        headend.configure(["MSCHAPv2"], ["Required", "128-bit"])
+        start_dial(headend, right)
+        yield headend, right
 
 
 def start_dial(headend: Headend, host: Host) -> subprocess.Popen[str]:
@@ -316,8 +317,14 @@ def start_dial(headend: Headend, host: Host) -> subprocess.Popen[str]:
     return process
 
 
+def program(host: Host, device: str) -> str:
+    """The number of the XDP program on an interface, empty if there is none."""
+    found = re.search(r"prog/xdp id (\d+)", host.run("ip", "link", "show", "dev", device).stdout)
+    return found[1] if found else ""
+
+
 def has_program(host: Host, device: str) -> bool:
-    return "xdp" in host.run("ip", "link", "show", "dev", device).stdout
+    return bool(program(host, device))
 
 
 def test_headend_and_dial(hosts: Hosts, tmp_path: Path) -> None:
@@ -330,8 +337,16 @@ def test_headend_and_dial(hosts: Hosts, tmp_path: Path) -> None:
     assert not has_program(headend.host, OURS)
 
 
-def test_it_says_where_it_cannot(hosts: Hosts, tmp_path: Path) -> None:
-    with dialled(hosts, tmp_path, busy=True) as (headend, right):
+def test_it_says_where_it_cannot_and_can_later(hosts: Hosts, tmp_path: Path) -> None:
+    """Somebody has the interface at first."""
+    with ExitStack() as stack:
+        others: list[Dataplane] = []
+
+        def occupy(host: Host) -> None:
+            others.append(stack.enter_context(bare(host)))
+            within(host, lambda: others[0].open_xdp(device_index(host, OURS)))
+
+        headend, right = stack.enter_context(dialled(hosts, tmp_path, occupy))
         headend.wait(
             lambda: any(
                 "AF_XDP on v1l is not available: another XDP program" in text
@@ -340,6 +355,12 @@ def test_it_says_where_it_cannot(hosts: Hosts, tmp_path: Path) -> None:
             "does not say so",
         )
         assert pings(right, IPv4Address(INNER), "-c20", "-i0.002")
+        theirs = program(headend.host, OURS)
+        others[0].close()
+        headend.wait(lambda: program(headend.host, OURS) not in ("", theirs), "does not come back")
+        before = delivered(headend.host)
+        assert pings(right, IPv4Address(INNER), "-c40", "-i0.002")
+        assert delivered(headend.host) - before < 60
 
 
 def test_it_starts_again_after_a_kill(hosts: Hosts, tmp_path: Path) -> None:

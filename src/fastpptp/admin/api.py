@@ -7,7 +7,7 @@
 | GET /v1/sessions/top | as sessions, by, first, limit, watcher | a page (admin/ranking.py) |
 | GET /v1/sessions/ID | | one session in detail |
 | POST /v1/sessions/ID/ping | | address, server_address, rtt: seconds, null without a reply |
-| POST /v1/logout | session, user, group, address, or all: true; edited | sessions: those ended |
+| POST /v1/logout | session, user, users, group, address, or all: true; edited | sessions ended |
 | POST /v1/tunnels/stop | peer | tunnels: how many are ended |
 | GET /v1/snapshot | | everything at once, a JSON value a line: see admin/snapshot.py |
 | GET /v1/events | see below | events, page, pages, total, exact, newest |
@@ -31,6 +31,7 @@ sequence numbers, which are left out; newest, 1 for newest first; per_page; page
 last. Where the answer is not exact there are at most `total`, and pages may lack some of theirs;
 `newest` is the log's newest sequence number.
 
+The `restart` of a reload names what of the bootstrap file holds from a restart.
 An error is {"error": what, "remedy": what to do, "problems": [{where, what, remedy}]}.
 """
 
@@ -62,6 +63,7 @@ from fastpptp.events.catalogue import occur
 from fastpptp.events.log import EventPage
 from fastpptp.server.eventsink import wall_clock
 from fastpptp.server.ping import ping
+from fastpptp.server.reloading import Reloaded
 from fastpptp.server.runtime import Headend
 from fastpptp.session import Cause, SessionView
 
@@ -72,13 +74,15 @@ PING_WAIT = 2.0  # seconds
 TURN = 256
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Reload = Callable[[], Awaitable[Reloaded]]
 
 
 class AdminApi:
     """The requests, carried out on a Headend."""
 
-    def __init__(self, headend: Headend) -> None:
+    def __init__(self, headend: Headend, reload: Reload) -> None:
         self._headend = headend
+        self._reload = reload
         self._meter = Meter(headend)
         self._ranking = Ranking(headend, self._meter)
 
@@ -241,7 +245,8 @@ class AdminApi:
         return web.json_response(self._headend.filter_counts(name))
 
     async def reload(self, request: web.Request) -> web.Response:
-        return web.json_response({"revision": await self._headend.reload()})
+        done = await self._reload()
+        return web.json_response({"revision": done.revision, "restart": done.restart})
 
     def _record(self, request: web.Request, what: str) -> None:
         """Who did what."""
@@ -277,10 +282,10 @@ async def _errors_as_json(request: web.Request, handler: Handler) -> web.StreamR
 class AdminServer:
     """The API on a unix socket of mode 0600: `start`, then `stop`."""
 
-    def __init__(self, headend: Headend, path: Path) -> None:
+    def __init__(self, headend: Headend, path: Path, reload: Reload) -> None:
         self._path = path
         self._bound = False
-        self._runner = web.AppRunner(AdminApi(headend).application(), access_log=None)
+        self._runner = web.AppRunner(AdminApi(headend, reload).application(), access_log=None)
 
     async def start(self) -> None:
         """UnavailableError where another headend has the socket, or it cannot be made."""

@@ -116,9 +116,9 @@ class AdminClient:
     def filter_counts(self, name: str) -> dict[str, Any]:
         return self._ask("GET", f"/filters/{quote(name, safe='')}")
 
-    def reload(self) -> int:
-        """Have the headend follow the store; the revision that it follows now."""
-        return int(self._ask("POST", "/reload")["revision"])
+    def reload(self) -> dict[str, Any]:
+        """Have the headend follow store and bootstrap file; what it follows now."""
+        return self._ask("POST", "/reload")
 
     def debug(self, **order: object) -> dict[str, Any]:
         """Debug the sessions of a `user` or `address`, up to `severity`, for so many `minutes`."""

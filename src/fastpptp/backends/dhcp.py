@@ -15,6 +15,8 @@ from dataclasses import replace
 from ipaddress import IPv4Address
 
 from fastpptp.addresses.dhcp import Answered, Asking, DhcpLeases, Gone, Outcome
+from fastpptp.backends.alarm import Alarm
+from fastpptp.backends.capabilities import Capability, raised
 from fastpptp.dhcp.client import DhcpConfig, DhcpLease, Send
 from fastpptp.dhcp.message import NOWHERE
 from fastpptp.errors import UnavailableError
@@ -50,7 +52,7 @@ class DhcpPort:
         self._config = DhcpConfig()
         self._socket: socket.socket | None = None
         self._bound: IPv4Address | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        self._alarm = Alarm(self._due)
 
     def holdings(self) -> dict[str, int]:
         return self._leases.holdings()
@@ -79,8 +81,7 @@ class DhcpPort:
     def close(self) -> None:
         """Give every lease back, and let go of the socket."""
         self._carry_out(self._leases.release_all(_now()))
-        if self._timer is not None:
-            self._timer.cancel()
+        self._alarm.cancel()
         self._close_socket()
 
     def _open(self, address: IPv4Address) -> None:
@@ -116,7 +117,7 @@ class DhcpPort:
                 call_soon(self._gone, outcome.token)
             else:
                 self._record(outcome)
-        self._arm_timer()
+        self._alarm.set(self._leases.get_timer())
 
     def _send(self, send: Send) -> None:
         """What cannot be sent is lost on the way: it will be sent again."""
@@ -127,16 +128,7 @@ class DhcpPort:
             data = replace(send.message, giaddr=giaddr).encode()
             self._socket.sendto(data, (str(send.server), self._port))
 
-    def _arm_timer(self) -> None:
-        deadline = self._leases.get_timer()
-        if deadline is None or (self._timer is not None and self._timer.when() <= deadline):
-            return
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_at(deadline, self._timer_fired)
-
-    def _timer_fired(self) -> None:
-        self._timer = None
+    def _due(self) -> None:
         self._carry_out(self._leases.handle_timer(_now()))
 
 
@@ -150,7 +142,8 @@ def open_port(address: IPv4Address, port: int = PORT) -> socket.socket:
     for buffer in (socket.SO_RCVBUF, socket.SO_SNDBUF):
         made.setsockopt(socket.SOL_SOCKET, buffer, BUFFER)
     try:
-        made.bind((str(address), port))
+        with raised(Capability.NET_BIND_SERVICE):
+            made.bind((str(address), port))
     except OSError as error:
         made.close()
         raise UnavailableError(

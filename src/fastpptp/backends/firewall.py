@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from fastpptp.backends.capabilities import Capability, lent
 from fastpptp.backends.nexthops import Changes
 from fastpptp.backends.nftables import PREFIX
 
@@ -137,15 +138,22 @@ class Firewall:
             changes.close()
 
     def _look(self) -> bool:
-        with suppress(OSError):
-            if self._legacy.read_text().strip():
-                return False
+        if self._has_legacy_rules():
+            return False
         try:
-            done = subprocess.run(self._command, capture_output=True, check=True, timeout=10)
+            with lent(Capability.NET_ADMIN):
+                done = subprocess.run(self._command, capture_output=True, check=True, timeout=10)
             ruleset = json.loads(done.stdout)["nftables"]
         except (OSError, subprocess.SubprocessError, ValueError):
             return False
         return not meets_gre(ruleset) and not ipsec_in_use()
+
+    def _has_legacy_rules(self) -> bool:
+        """Only root may read which tables there are."""
+        try:
+            return bool(self._legacy.read_text().strip())
+        except OSError as error:
+            return isinstance(error, PermissionError)
 
 
 def _subscribe() -> Iterable[Changes]:

@@ -26,6 +26,7 @@ MOST_PATHS = 4096  # followed; a route change costs an answer for each
 AF_INET = 2
 ETHERNET = 1  # ARPHRD_ETHER
 UNICAST = 1  # RTN_UNICAST
+IFF_UP = 0x1
 NTF_USE = 1
 NUD_STALE = 0x04
 # REACHABLE, STALE, DELAY, PROBE, PERMANENT: the link address may be used.
@@ -74,6 +75,34 @@ def way_to(netlink: Any, local: IPv4Address, peer: IPv4Address) -> Way | None:
     return Way(link["index"], IPv4Address(gateway), min(mtu, known or mtu, 0xFFFF))
 
 
+@dataclass(frozen=True, slots=True)
+class LinkState:
+    """What decides whether an interface takes an XDP program, as far as rtnetlink tells."""
+
+    up: bool
+    mtu: int
+    queues: int
+    address: str | None
+    program: int | None
+
+
+def link_state(device: int) -> LinkState | None:
+    """The interface as it is now, None if it is gone."""
+    try:
+        with IPRoute() as netlink:
+            (link, *_) = netlink.get_links(device)
+    except (OSError, NetlinkError):
+        return None
+    xdp = link.get_attr("IFLA_XDP")
+    return LinkState(
+        up=bool(link["flags"] & IFF_UP),
+        mtu=link.get_attr("IFLA_MTU"),
+        queues=link.get_attr("IFLA_NUM_RX_QUEUES"),
+        address=link.get_attr("IFLA_ADDRESS"),
+        program=xdp.get_attr("IFLA_XDP_PROG_ID") if xdp else None,
+    )
+
+
 def neighbours(netlink: Any) -> dict[tuple[int, IPv4Address], tuple[bytes, int]]:
     """The usable link addresses, with their states, by interface and IPv4 address."""
     found = {}
@@ -115,13 +144,18 @@ class NextHops:
 
     `allowed` is asked every round whether link frames may be sent at all; while it says no,
     no next hop is known. `found` is told of each change, on that thread; None = not known.
+    `also` is called there every round, too.
     """
 
     def __init__(
-        self, allowed: Callable[[], bool], found: Callable[[Path, Adjacency | None], object]
+        self,
+        allowed: Callable[[], bool],
+        found: Callable[[Path, Adjacency | None], object],
+        also: Callable[[], object] = lambda: None,
     ) -> None:
         self._allowed = allowed
         self._found = found
+        self._also = also
         self._wanted: set[Path] = set()
         self._lock = threading.Lock()
         self._wake = threading.Event()
@@ -164,6 +198,7 @@ class NextHops:
             if changes.seen():
                 table.ask_again()
             table.settle(wanted, bool(wanted) and self._allowed())
+            self._also()
             self._wake.wait(ROUND)
 
 

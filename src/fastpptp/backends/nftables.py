@@ -16,6 +16,7 @@ import subprocess
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
+from fastpptp.backends.capabilities import Capability, lent
 from fastpptp.errors import UnavailableError
 
 Item: TypeAlias = dict[str, Any]
@@ -118,10 +119,11 @@ class OwnTable:
 
     def _run(self, commands: list[Item]) -> None:
         try:
-            subprocess.run(
-                self._command, input=json.dumps({"nftables": commands}), text=True,
-                capture_output=True, check=True, timeout=10,
-            )  # fmt: skip
+            with lent(Capability.NET_ADMIN):
+                subprocess.run(
+                    self._command, input=json.dumps({"nftables": commands}), text=True,
+                    capture_output=True, check=True, timeout=10,
+                )  # fmt: skip
         except FileNotFoundError:
             raise UnavailableError(
                 "nft is not installed", "Debian: apt-get install nftables"

@@ -26,6 +26,7 @@ from fastpptp.cli.sessions import logout, reload, session, sessions
 from fastpptp.cli.statistics import statistics
 from fastpptp.cli.top import top
 from fastpptp.cli.trace import trace
+from fastpptp.cli.unit import install_unit, uninstall_unit
 from fastpptp.cli.users import user
 
 
@@ -55,6 +56,10 @@ for command in (
 
 for command in (history, backup, restore):
     config.add_command(command)
+
+
+for command in (install_unit, uninstall_unit):
+    cli.add_command(command)
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import click
 from fastpptp.bootstrap import MAX_WORKERS, OUTER_BACKENDS, PROFILES, Bootstrap
 from fastpptp.cli.common import Environment, checked, environment, ipv4
 from fastpptp.cli.passwords import generated
+from fastpptp.server import privileges
 from fastpptp.settings import profiles
 
 PROFILE = click.option(
@@ -36,6 +38,7 @@ def _init(settings: Bootstrap, profile: str | None, generate_password: bool) -> 
 
     password = generated() if generate_password else profiles.PASSWORD
     chosen = profile or settings.profile
+    _make_state_directory(settings)
     tree = profiles.PROFILES[chosen](password)
     with Store.create(settings.store_url, settings.key_path, tree) as store:
         done = {"store": store.url, "key_file": str(settings.key_path), "profile": chosen}
@@ -47,6 +50,14 @@ def _init(settings: Bootstrap, profile: str | None, generate_password: bool) -> 
         "pool": str(profiles.POOL),
     }
     return done | ({"password": password} if generate_password else {})
+
+
+def _make_state_directory(settings: Bootstrap) -> None:
+    """For the user who will run the headend: what is made in it by root is then the user's, too."""
+    user = privileges.account(settings) if os.geteuid() == 0 else None
+    if user is not None and not settings.state_directory.exists():
+        settings.state_directory.mkdir(mode=0o700, parents=True)
+        os.chown(settings.state_directory, user.uid, user.gid)
 
 
 def _print_init(done: dict[str, str]) -> None:
@@ -96,6 +107,11 @@ def _print_init(done: dict[str, str]) -> None:
     metavar="FILE",
     help="Append the event log to FILE.",
 )
+@click.option(
+    "--user",
+    metavar="NAME",
+    help="Started as root, become this user once the sockets are open.",
+)
 @click.option("--share-gre", is_flag=True, help="Start although another program uses GRE here.")
 @PROFILE
 @environment
@@ -104,6 +120,8 @@ def serve(env: Environment, share_gre: bool, profile: str | None, **given: Any) 
 
     With --profile the store is made first, if there is none.
     """
+    # numpy would start threads, which would keep the rights that the headend gives up.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from fastpptp.server.serve import serve as run  # numpy and the extension: only where needed
 
     changes = {name: value for name, value in given.items() if value not in (None, ())}

@@ -218,6 +218,16 @@ def logout(env: Environment, session_ids: tuple[int, ...], **whom: Any) -> None:
 @click.command()
 @environment
 def reload(env: Environment) -> None:
-    """Have the headend follow the store (SIGHUP does the same)."""
-    revision = env.headend().reload()
-    env.answer({"revision": revision}, lambda: click.echo(f"Revision {revision} holds."))
+    """Have the headend follow the store and check its bootstrap file; SIGHUP does the same.
+
+    What is wrong is refused whole, with exit code 4, and nothing changes.
+    """
+    done = env.headend().reload()
+    env.answer(done, lambda: _print_reloaded(done))
+
+
+def _print_reloaded(done: Mapping[str, Any]) -> None:
+    click.echo(f"Revision {done['revision']} holds.")
+    if done["restart"]:
+        names = ", ".join(done["restart"])
+        click.echo(f"From the next start of the headend: {names} (bootstrap file).")

@@ -1,6 +1,7 @@
 """What a headend takes from this machine: sockets, TUN, routes, firewall rule, dataplane.
 
-Everything is opened, or nothing is, and everything is given back.
+What takes rights is opened first: sockets, TUN, BPF programs. The rest is done with the few that
+are kept (privileges.py). Everything is opened, or nothing is, and everything is given back.
 """
 
 from __future__ import annotations
@@ -30,12 +31,15 @@ from fastpptp.settings.resolve import PolicySnapshot
 # Every inner packet fits: the largest MRU that LCP may agree on.
 INNER_MTU = 1500
 
+# In the state directory: which of the kernel's switches are on because of us.
+FORWARDING_NOTE = "forwarding"
+
 
 class Machine:
-    """A context manager. After `__enter__` the attributes are there and the dataplane runs.
+    """A context manager, in which `start` is called once: after it the dataplane runs.
 
     UnavailableError says what this machine or process lacks. `notices` are events about what
-    is missing and was done without. `record` is told, on any thread, what was refused later.
+    is missing and was done without.
     """
 
     listeners: Sequence[socket.socket]
@@ -47,24 +51,19 @@ class Machine:
     def __init__(
         self,
         bootstrap: Bootstrap,
-        policy: PolicySnapshot,
         *,
         share_gre: bool = False,
-        record: Callable[[Occurrence], object] = lambda occurrence: None,
     ) -> None:
         self._bootstrap = bootstrap
-        self._policy = policy
         self._share_gre = share_gre
-        self._record = record
+        self._record: Callable[[Occurrence], object] | None = None
         self._stack = ExitStack()
-        self._opened = False
         self.notices: list[Occurrence] = []
 
     def __enter__(self) -> Machine:
         with self._stack as stack:
             self._open(stack)
             self._stack = stack.pop_all()
-        self._opened = True
         return self
 
     def __exit__(
@@ -74,6 +73,19 @@ class Machine:
         trace: TracebackType | None,
     ) -> None:
         self._stack.close()
+
+    def start(self, policy: PolicySnapshot, record: Callable[[Occurrence], object]) -> None:
+        """Configure the TUN and run. `record` is told, on any thread, what is refused later."""
+        stack = self._stack
+        netdev.bring_up(self.tun.name, server_addresses(policy), mtu=INNER_MTU)
+        forwarding = Forwarding(note=self._bootstrap.state_directory / FORWARDING_NOTE)
+        stack.callback(_quietly, forwarding.restore)
+        thread = DeviceThread(self.tun.name, self._change_failed)
+        stack.callback(thread.close)
+        self.reach = self._reach(stack, thread)
+        self._passage = Passage(thread, self._table, forwarding)
+        self.dataplane.start()
+        self._record = record
 
     def follow(self, policy: PolicySnapshot) -> None:
         """Have routes, forwarding and NAT be as this policy wants them, on a thread of theirs."""
@@ -89,18 +101,12 @@ class Machine:
             stack.callback(listener.close)
         if not self._share_gre:
             preflight.check_gre_free()
-        table = self._guard(stack)
+        self._table = self._guard(stack)
         outer = [open_gre() for _ in range(bootstrap.worker_count)]
         for gre in outer:
             stack.callback(gre.close)
         self.tun = open_tun(bootstrap.tun, bootstrap.worker_count)
         stack.callback(self.tun.close)
-        netdev.bring_up(self.tun.name, server_addresses(self._policy), mtu=INNER_MTU)
-        forwarding = Forwarding()
-        stack.callback(_quietly, forwarding.restore)
-        thread = self._thread(stack)
-        self.reach = self._reach(stack, thread)
-        self._passage = Passage(thread, table, forwarding)
         self.dataplane = open_dataplane(
             stack, bootstrap.outer, outer, self.tun, refused=self._xdp_refused
         )
@@ -109,7 +115,6 @@ class Machine:
             gre.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) for gre in outer
         )
         self._see_whether_calls_move()
-        self.dataplane.start()
 
     def _guard(self, stack: ExitStack) -> OwnTable:
         """Keep the kernel from answering GRE with ICMP protocol-unreachable."""
@@ -126,10 +131,13 @@ class Machine:
     def _xdp_refused(self, where: str, problem: str) -> None:
         text = f"{problem}; the other sockets do its work"
         refusal = occur("SYSTEM", 122, feature=f"AF_XDP {where}", problem=text)
-        if self._opened:
-            self._record(refusal)
+        self._tell(refusal)
+
+    def _tell(self, occurrence: Occurrence) -> None:
+        if self._record is None:
+            self.notices.append(occurrence)
         else:
-            self.notices.append(refusal)
+            self._record(occurrence)
 
     def _see_whether_calls_move(self) -> None:
         if self.dataplane.workers > 1 and not self.dataplane.movable:
@@ -138,23 +146,18 @@ class Machine:
                 occur("SYSTEM", 122, feature="SEP Card Assignment", problem=problem)
             )
 
-    def _thread(self, stack: ExitStack) -> DeviceThread:
-        thread = DeviceThread(self.tun.name, self._change_failed)
-        stack.callback(thread.close)
-        return thread
-
     def _reach(self, stack: ExitStack, thread: DeviceThread) -> Reach:
         attached.sweep()
         surroundings = attached.Surroundings()
         stack.callback(surroundings.close)
-        proxies = NeighbourProxies(thread, surroundings, self._record)
+        proxies = NeighbourProxies(thread, surroundings, self._tell)
         return Reach(thread, proxies, surroundings)
 
     def _change_failed(self, error: Exception) -> None:
         if isinstance(error, UnavailableError):
-            self._record(occur("SYSTEM", 124, problem=error.what))
+            self._tell(occur("SYSTEM", 124, problem=error.what))
         else:
-            self._record(occur("SYSTEM", 123, problem=str(error)))
+            self._tell(occur("SYSTEM", 123, problem=str(error)))
 
 
 def open_dataplane(

@@ -181,6 +181,11 @@ def _tun_refused(name: str, error: OSError) -> UnavailableError:
             f"there is a network device {name} already",
             "Stop the program that has it, or choose another name with --tun.",
         )
+    if error.errno == errno.EACCES:
+        return UnavailableError(
+            f"this user may not open {DEVICE}",
+            f"chmod 666 {DEVICE}, as udev has it: CAP_NET_ADMIN is what making a device takes.",
+        )
     if error.errno == errno.EPERM:
         return UnavailableError(
             f"creating TUN device {name} needs CAP_NET_ADMIN",

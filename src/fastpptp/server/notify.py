@@ -19,8 +19,13 @@ def notify(state: str) -> None:
 
 
 async def keep_watchdog() -> None:
-    """Tell systemd that the event loop turns, twice in the time after which it would restart us."""
+    """Tell systemd that the event loop turns, twice in the time after which it would restart us.
+
+    $WATCHDOG_PID says whom it watches (sd_watchdog_enabled(3)).
+    """
     microseconds = int(os.environ.get("WATCHDOG_USEC", "0"))
+    if os.environ.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
+        return
     while microseconds:
         notify("WATCHDOG=1")
         await asyncio.sleep(microseconds / 2e6)

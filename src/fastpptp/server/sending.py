@@ -6,14 +6,20 @@ import os
 import socket
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
+from errno import EBUSY
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from fastpptp.backends.nexthops import Adjacency, NextHops, Path
+from fastpptp.backends.capabilities import Capability, raised
+from fastpptp.backends.nexthops import Adjacency, LinkState, NextHops, Path, link_state
 from fastpptp.dataplane import Dataplane, XdpDevice
 from fastpptp.ports import CallSpec
 
 XDP_FRAMES = 8192  # half of a worker's are lent to the kernel, to receive into
+
+# Who leaves an interface gives its queues back a moment later: rounds in which they are tried.
+TRIES = 5
 
 
 def open_packet_sockets(count: int) -> list[socket.socket]:
@@ -25,7 +31,7 @@ def open_packet_sockets(count: int) -> list[socket.socket]:
 class PacketDataplane(Dataplane):
     """Follows the next hops of its calls' peers.
 
-    They are found on another thread and take effect in `read_events`, for which the
+    From `start` on they are found on another thread and take effect in `read_events`, for which the
     descriptor of the dataplane becomes readable. `allowed` is asked, on that thread, whether
     frames may be sent at all; `options` are Dataplane's.
     """
@@ -38,6 +44,7 @@ class PacketDataplane(Dataplane):
         allowed: Callable[[], bool],
         **options: Any,
     ) -> None:
+        self._allowed = allowed
         self._packets = open_packet_sockets(len(outer_fds))
         self._calls: dict[Path, set[int]] = {}
         self._paths: dict[int, Path] = {}
@@ -50,7 +57,13 @@ class PacketDataplane(Dataplane):
             packet_fds=[packet.fileno() for packet in self._packets],
             **options,
         )
-        self._hops = NextHops(allowed, self._found_hop)
+
+    def start(self) -> None:
+        super().start()
+        if self._hops is None:
+            self._hops = NextHops(self._allowed, self._found_hop, self._look_around)
+            for path in self._calls:
+                self._hops.follow(path)
 
     def close(self) -> None:
         if self._hops is not None:
@@ -89,6 +102,9 @@ class PacketDataplane(Dataplane):
                 self._apply(*self._found.get_nowait())
         return events
 
+    def _look_around(self) -> None:
+        """On the thread of NextHops, once a round."""
+
     def _found_hop(self, path: Path, adjacency: Adjacency | None) -> None:
         """On the thread of NextHops. The descriptor is woken last: nothing can be missed."""
         self._found.put((path, adjacency))
@@ -103,12 +119,21 @@ class PacketDataplane(Dataplane):
             self.set_adjacency(handle, adjacency)
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why an interface could not be opened, how it was then, and how often it is tried anyway."""
+
+    why: str
+    state: LinkState | None
+    tries: int
+
+
 class XdpDataplane(PacketDataplane):
     """The same, by AF_XDP in both directions on the interfaces that lead to its peers.
 
     An interface is opened when it first is a next hop's and left when it is gone. `refused` is
-    told where and why it could not be; GRE goes by the other sockets there. OSError: AF_XDP is
-    not to be had at all.
+    told where and why it could not be; GRE goes by the other sockets there, until the interface
+    is not what it was and is tried again. OSError: AF_XDP is not to be had at all.
     """
 
     def __init__(
@@ -121,6 +146,7 @@ class XdpDataplane(PacketDataplane):
     ) -> None:
         self._refused = refused
         self._tried: set[int] = set()
+        self._refusals: dict[int, Refusal] = {}
         self._prepared: SimpleQueue[XdpDevice] = SimpleQueue()
         options = {"frames": XDP_FRAMES, **options}
         super().__init__(outer_fds, tun_fds, allowed=lambda: True, xdp=True, **options)
@@ -132,20 +158,39 @@ class XdpDataplane(PacketDataplane):
             self._prepare(adjacency.device)
         super()._found_hop(path, adjacency)
 
-    def _prepare(self, device: int) -> None:
+    def _look_around(self) -> None:
+        """An attempt may reset the device: few are made while the interface is as it was."""
+        for device, refusal in list(self._refusals.items()):
+            changed = link_state(device) != refusal.state
+            if changed or refusal.tries:
+                self._prepare(device, TRIES if changed else refusal.tries - 1)
+                os.eventfd_write(self.fileno(), 1)
+
+    def _prepare(self, device: int, tries: int = 0) -> None:
+        before, state = self._refusals.pop(device, None), link_state(device)
         try:
-            self._prepared.put(self.prepare_xdp(device))
+            with raised(Capability.BPF, Capability.IPC_LOCK):
+                self._prepared.put(self.prepare_xdp(device))
         except OSError as error:
-            name = _name_of(device) or f"interface {device}"
-            self._refused(f"on {name}", error.strerror or str(error))
+            why = error.strerror or str(error)
+            self._refusals[device] = Refusal(why, state, tries if error.errno == EBUSY else 0)
+            if before is None or before.why != why:
+                self._refused(f"on {_name_of(device) or f'interface {device}'}", why)
+
+    def read_events(self, limit: int = 256) -> list[tuple[int, int]]:
+        self._open_prepared()
+        return super().read_events(limit)
 
     def _apply(self, path: Path, adjacency: Adjacency | None) -> None:
         if adjacency is None:
             self._leave_gone()
+        self._open_prepared()  # before the first packet that could go by it
+        super()._apply(path, adjacency)
+
+    def _open_prepared(self) -> None:
         with suppress(Empty):
             while True:
                 self.open_xdp(self._prepared.get_nowait())
-        super()._apply(path, adjacency)
 
     def _leave_gone(self) -> None:
         """Interface numbers are not used again soon, but ports hold frames."""

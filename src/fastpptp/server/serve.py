@@ -6,23 +6,24 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import fields
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 
 from fastpptp.admin.api import AdminServer, refuse_second
 from fastpptp.admin.monitor import MonitorServer
 from fastpptp.backends.database import Database
-from fastpptp.bootstrap import Bootstrap, load
+from fastpptp.bootstrap import Bootstrap
 from fastpptp.errors import FastpptpError, UnavailableError
-from fastpptp.events.catalogue import Occurrence, occur
+from fastpptp.events.catalogue import Occurrence
 from fastpptp.recorder.files import MODE
+from fastpptp.server import privileges
 from fastpptp.server.machine import Machine
 from fastpptp.server.notify import keep_watchdog, notify
 from fastpptp.server.overruns import watch_overruns
 from fastpptp.server.process import calm_collector, lift_descriptor_limit
 from fastpptp.server.recording import Recording
+from fastpptp.server.reloading import Reloading
 from fastpptp.server.runtime import Headend
 from fastpptp.server.snmp import SnmpService
 from fastpptp.settings.resolve import PolicySnapshot
@@ -44,16 +45,20 @@ def serve(
     lift_descriptor_limit()
     calm_collector()
     refuse_second(bootstrap.admin_path)
-    if bootstrap.log_file is not None:
-        check_log_file(bootstrap.log_file)
-    with Store.open(bootstrap.store_url, bootstrap.key_path) as store:
+    become = privileges.account(bootstrap)
+    with ExitStack() as stack:
+        machine = stack.enter_context(Machine(bootstrap, share_gre=share_gre))
+        privileges.drop(bootstrap, become)
+        if bootstrap.log_file is not None:
+            check_log_file(bootstrap.log_file)
+        store = stack.enter_context(Store.open(bootstrap.store_url, bootstrap.key_path))
         policy = store.snapshot()
-        with Recording(bootstrap.events_path, bootstrap.log_file, policy.events) as recording:
-            service = Service(bootstrap, store, recording, config, ready)
-            with Machine(
-                bootstrap, policy, share_gre=share_gre, record=service.record_later
-            ) as machine:
-                asyncio.run(service.run(machine))
+        recording = stack.enter_context(
+            Recording(bootstrap.events_path, bootstrap.log_file, policy.events)
+        )
+        service = Service(bootstrap, store, recording, config, ready)
+        machine.start(policy, service.record_later)
+        asyncio.run(service.run(machine))
 
 
 class Service:
@@ -71,11 +76,10 @@ class Service:
         self._store = store
         self._recording = recording
         self._config = config
-        self._file = load(config)
         self._ready = ready
         self.headend: Headend
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._reloads: set[asyncio.Task[None]] = set()
+        self._reloads: set[asyncio.Task[object]] = set()
         self._snmp: SnmpService | None = None
 
     async def run(self, machine: Machine) -> None:
@@ -92,7 +96,8 @@ class Service:
             recorder=self._recording,
         )
         self._loop = loop
-        admin = AdminServer(headend, self._bootstrap.admin_path)
+        self._reload = Reloading(headend, self._config)
+        admin = AdminServer(headend, self._bootstrap.admin_path, self._reload)
         ended: asyncio.Future[str] = loop.create_future()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, _end, ended, signal.Signals(number).name)
@@ -142,24 +147,13 @@ class Service:
 
     def _hang_up(self) -> None:
         """SIGHUP."""
-        task = asyncio.get_running_loop().create_task(self._reload())
+        task = asyncio.get_running_loop().create_task(self._try_reload())
         self._reloads.add(task)
         task.add_done_callback(self._reloads.discard)
 
-    async def _reload(self) -> None:
-        headend = self.headend
-        try:
-            changed = changes(self._file, load(self._config))
-        except FastpptpError as error:
-            headend.events.record(occur("CONFIG", 102, problem=str(error)))
-            return
-        if changed:
-            what = f"{', '.join(changed)} in the bootstrap file; it holds from the next start"
-            headend.events.record(occur("CONFIG", 100, what=what))
-        try:
-            await headend.reload()
-        except FastpptpError:
-            return  # recorded by reload
+    async def _try_reload(self) -> None:
+        with suppress(FastpptpError):  # recorded
+            await self._reload()
 
 
 def check_log_file(path: Path) -> None:
@@ -171,15 +165,6 @@ def check_log_file(path: Path) -> None:
             f"the log file {path} cannot be written: {error.strerror}",
             "Make its directory, or name another file (log_file).",
         ) from None
-
-
-def changes(before: Bootstrap, after: Bootstrap) -> list[str]:
-    """The names of the settings that differ."""
-    return [
-        known.name
-        for known in fields(Bootstrap)
-        if getattr(before, known.name) != getattr(after, known.name)
-    ]
 
 
 def _end(ended: asyncio.Future[str], reason: str) -> None:

@@ -19,6 +19,7 @@ from sqlalchemy.exc import (
 )
 
 from fastpptp.errors import ConfigurationError, Problem, UnavailableError
+from fastpptp.store.files import adopt
 from fastpptp.store.migrate import version
 from fastpptp.store.schema import meta
 
@@ -60,7 +61,9 @@ def make_private(path: Path) -> None:
     """An empty file of mode 0600, unless there is one."""
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
+        if not path.exists():
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+            adopt(path)
     except OSError as error:
         raise UnavailableError(f"{path}: {error.strerror}", "choose another path") from None
 

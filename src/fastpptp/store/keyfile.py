@@ -8,7 +8,7 @@ import stat
 from pathlib import Path
 
 from fastpptp.errors import ConfigurationError, Problem, UnavailableError
-from fastpptp.store.files import new_file
+from fastpptp.store.files import adopt, new_file
 
 KEY_OCTETS = 32  # AES-256
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
@@ -18,6 +18,7 @@ def create_key(path: Path) -> bytes:
     """Make a key file with a new random key."""
     key = secrets.token_bytes(KEY_OCTETS)
     write_key(path, key)
+    adopt(path)
     return key
 
 

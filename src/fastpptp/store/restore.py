@@ -11,7 +11,7 @@ from pathlib import Path
 from fastpptp.errors import FastpptpError, UnavailableError
 from fastpptp.settings.tree import Configuration
 from fastpptp.store import backup
-from fastpptp.store.files import beside, sync
+from fastpptp.store.files import adopt, beside, sync
 from fastpptp.store.keyfile import load_key, write_key
 from fastpptp.store.store import Store, file_of
 
@@ -91,12 +91,15 @@ def _put(stage: Path, path: Path, key: Path, key_file: Path) -> tuple[Path, ...]
     wanted = load_key(key)
     if not key_file.exists():
         write_key(key_file, wanted)
+        adopt(key_file)
     elif load_key(key_file) != wanted:
         kept.append(_moved_away(key_file))
         write_key(key_file, wanted)
+        adopt(key_file)
     if path.exists():
         kept.append(_moved_away(path))
     os.rename(stage, path)
+    adopt(path)
     sync(path.parent)
     return tuple(kept)
 

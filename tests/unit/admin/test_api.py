@@ -28,6 +28,7 @@ from fastpptp.cli import cli
 from fastpptp.errors import ConfigurationError, Problem, UnavailableError
 from fastpptp.server.eventsink import wall_clock
 from fastpptp.server.ping import echo_request
+from fastpptp.server.reloading import Reloaded, Reloading
 from fastpptp.settings import profiles
 from fastpptp.store import Store
 from fastpptp.store.history import this_process
@@ -65,7 +66,7 @@ class Served:
 @asynccontextmanager
 async def served(tmp_path: Path) -> AsyncIterator[Served]:
     async with running() as rig:
-        server = AdminServer(rig.headend, tmp_path / "admin.sock")
+        server = AdminServer(rig.headend, tmp_path / "admin.sock", Reloading(rig.headend, None))
         await server.start()
         try:
             yield Served(rig, tmp_path / "admin.sock")
@@ -478,7 +479,7 @@ def test_the_echo_request_is_one() -> None:
 def test_reload(tmp_path: Path) -> None:
     async def test(made: Served) -> None:
         made.rig.policies.append(profiles.default())
-        assert await made.ask(made.client.reload) == 7
+        assert await made.ask(made.client.reload) == {"revision": 7, "restart": []}
         made.rig.policies.append(ConfigurationError(Problem("a.b", "is wrong", "right")))
         with pytest.raises(ConfigurationError) as caught:
             await made.ask(made.client.reload)
@@ -517,6 +518,10 @@ def test_the_command_line_pokes_the_headend(tmp_path: Path) -> None:
         (("user", "rename", "pptpuser", "x", "--logout"), "CORP\\pptpuser", True),
         (("group", "set", "pptpgroup", "--simultaneous-logins", "0", "--logout"), "pptpuser", True),
         (("group", "set", "pptpgroup", "--idle-timeout", "0"), "pptpuser", False),
+        (("config", "set", "base_group.idle_timeout", "7", "--logout"), "pptpuser", True),
+        (("config", "set", "base_group.idle_timeout", "7"), "pptpuser", False),
+        (("config", "import", "/dev/null", "--yes", "--logout"), "pptpuser", True),
+        (("config", "import", "/dev/null", "--yes"), "pptpuser", False),
     ],
 )
 def test_an_edit_ends_sessions_when_it_is_asked_to(
@@ -569,17 +574,21 @@ def test_wrong_requests(tmp_path: Path, request_: bytes, status: int) -> None:
     run(tmp_path, test)
 
 
+async def never() -> Reloaded:
+    raise AssertionError
+
+
 class TestSocket:
     def test_a_running_headend_is_told_of(self, tmp_path: Path) -> None:
         async def test(made: Served) -> None:
             with pytest.raises(UnavailableError, match="a headend is already running"):
-                await AdminServer(made.rig.headend, made.path).start()
+                await AdminServer(made.rig.headend, made.path, never).start()
 
         run(tmp_path, test)
 
     def test_it_stays_with_the_headend_that_was_there_first(self, tmp_path: Path) -> None:
         async def test(made: Served) -> None:
-            second = AdminServer(made.rig.headend, made.path)
+            second = AdminServer(made.rig.headend, made.path, never)
             with pytest.raises(UnavailableError):
                 await second.start()
             await second.stop()
@@ -604,7 +613,7 @@ class TestSocket:
         async def test() -> None:
             async with running() as rig:
                 with pytest.raises(UnavailableError, match=said):
-                    await AdminServer(rig.headend, tmp_path / name).start()
+                    await AdminServer(rig.headend, tmp_path / name, never).start()
 
         asyncio.run(test())
 

@@ -15,7 +15,7 @@ import pytest
 
 from fastpptp.addresses.grant import AddressGrant
 from fastpptp.backends.attached import Attachment, Proxy
-from fastpptp.backends.forwarding import IPV4, IPV6, Forwarding
+from fastpptp.backends.forwarding import BOOT, IPV4, IPV6, Forwarding
 from fastpptp.backends.nftables import OwnTable, rules
 from fastpptp.errors import UnavailableError
 from fastpptp.events.catalogue import Occurrence
@@ -88,13 +88,21 @@ class TestForwarding:
         for switch in (IPV4, IPV6):
             (tmp_path / switch).parent.mkdir(parents=True)
             (tmp_path / switch).write_text("0\n")
+        self.boot(tmp_path, "1f")
         return tmp_path
+
+    def boot(self, sysctl: Path, number: str) -> None:
+        (sysctl / BOOT).parent.mkdir(parents=True, exist_ok=True)
+        (sysctl / BOOT).write_text(f"{number}\n")
+
+    def run(self, sysctl: Path) -> Forwarding:
+        return Forwarding(sysctl, note=sysctl / "note")
 
     def both(self, sysctl: Path) -> tuple[str, str]:
         return (sysctl / IPV4).read_text().strip(), (sysctl / IPV6).read_text().strip()
 
     def test_on_and_back(self, sysctl: Path) -> None:
-        forwarding = Forwarding(sysctl)
+        forwarding = self.run(sysctl)
         forwarding.set(ipv4=True, ipv6=False)
         assert self.both(sysctl) == ("1", "0")
         forwarding.set(ipv4=True, ipv6=True)
@@ -104,14 +112,39 @@ class TestForwarding:
 
     def test_what_was_on_stays_on(self, sysctl: Path) -> None:
         (sysctl / IPV4).write_text("1\n")
-        forwarding = Forwarding(sysctl)
+        forwarding = self.run(sysctl)
         forwarding.set(ipv4=True, ipv6=True)
         forwarding.restore()
         assert self.both(sysctl) == ("1", "0")
 
+    def test_a_run_that_was_killed(self, sysctl: Path) -> None:
+        """The next one turns off what it turned on, whether it wants forwarding itself or not."""
+        (sysctl / IPV6).write_text("1\n")
+        for wanted in (True, False):
+            self.run(sysctl).set(ipv4=True, ipv6=True)
+            after = self.run(sysctl)
+            after.set(ipv4=wanted, ipv6=False)
+            assert self.both(sysctl) == (str(int(wanted)), "1")
+            after.restore()
+            assert self.both(sysctl) == ("0", "1")
+            assert not (sysctl / "note").exists()
+
+    def test_a_run_of_another_boot_has_left_nothing(self, sysctl: Path) -> None:
+        self.run(sysctl).set(ipv4=True, ipv6=False)
+        self.boot(sysctl, "2f")  # and sysctl.conf has it on, now
+        self.run(sysctl).restore()
+        assert self.both(sysctl) == ("1", "0")
+
+    def test_a_note_that_cannot_be_kept(self, sysctl: Path) -> None:
+        forwarding = Forwarding(sysctl, note=sysctl / "none" / "note")
+        with pytest.raises(UnavailableError, match="note cannot be written: No such file"):
+            forwarding.set(ipv4=True, ipv6=False)
+        assert self.both(sysctl) == ("0", "0")
+
     def test_a_switch_that_is_not_there(self, tmp_path: Path) -> None:
+        self.boot(tmp_path, "1f")
         with pytest.raises(UnavailableError) as caught:
-            Forwarding(tmp_path).set(ipv4=True, ipv6=False)
+            self.run(tmp_path).set(ipv4=True, ipv6=False)
         assert caught.value.remedy == "Set it yourself: sysctl -w net.ipv4.ip_forward=1"
 
 

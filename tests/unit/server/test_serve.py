@@ -6,7 +6,9 @@ import asyncio
 import os
 import signal
 import socket
+import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,12 +19,14 @@ from click.testing import CliRunner
 from fastpptp.admin.client import AdminClient
 from fastpptp.bootstrap import Bootstrap
 from fastpptp.cli import cli
+from fastpptp.errors import ConfigurationError
 from fastpptp.events.catalogue import occur
 from fastpptp.events.routing import EventPolicy
 from fastpptp.manager.overruns import WANTED_BUFFER
 from fastpptp.server.preflight import listen
 from fastpptp.server.recording import Recording
-from fastpptp.server.serve import Service, changes
+from fastpptp.server.reloading import changes
+from fastpptp.server.serve import Service
 from fastpptp.settings import profiles
 from fastpptp.store import Store
 from tests.unit.server.support import LOOPBACK, LoopDataplane, until
@@ -149,6 +153,43 @@ def test_sighup_reads_the_bootstrap_file(tmp_path: Path, config: str, event: str
             assert not any("CONFIG/101" in line for line in await running.events())
 
     serve(tmp_path, test)
+
+
+def told(systemd: socket.socket) -> list[str]:
+    """What systemd was told since it was last looked."""
+    systemd.setblocking(False)
+    found = []
+    with suppress(BlockingIOError):
+        while True:
+            found.append(systemd.recv(1000).decode())
+    return found
+
+
+def test_systemd_hears_of_a_reload(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """RELOADING=1 with the monotonic clock, then READY=1, well or not (Type=notify-reload)."""
+
+    async def test(running: Running) -> None:
+        assert told(systemd) == ["READY=1"]
+        before = time.monotonic_ns() // 1000
+        assert await asyncio.to_thread(running.client.reload) == {"revision": 2, "restart": []}
+        reloading, ready = told(systemd)
+        assert reloading.startswith("RELOADING=1\nMONOTONIC_USEC=")
+        assert before <= int(reloading.rpartition("=")[2]) <= time.monotonic_ns() // 1000
+        assert ready == "READY=1\nSTATUS=Follows revision 2 of the store"
+        (tmp_path / "fastpptp.toml").write_text("port = 99\nworkers = 3\n")
+        done = await asyncio.to_thread(running.client.reload)
+        assert done["restart"] == ["port", "workers"]
+        told(systemd)
+        (tmp_path / "fastpptp.toml").write_text("port = 0\n")
+        with pytest.raises(ConfigurationError, match="port: 0 is not valid"):
+            await asyncio.to_thread(running.client.reload)
+        assert told(systemd)[1].startswith("READY=1\nSTATUS=Reload refused: ")
+        assert not told(systemd)
+
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        serve(tmp_path, test)
 
 
 def test_events_from_other_threads(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import pwd
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -108,7 +108,7 @@ def events(facts: Facts) -> Iterator[Finding]:
 
 
 def files(facts: Facts) -> Iterator[Finding]:
-    """The key and the store are for their owner alone."""
+    """The key and the store are for their owner alone, who has the state directory too."""
     bootstrap = facts.bootstrap
     url = bootstrap.store_url
     paths = [bootstrap.key_path, *([Path(url.split("///", 1)[1])] if "sqlite:///" in url else [])]
@@ -119,13 +119,24 @@ def files(facts: Facts) -> Iterator[Finding]:
         yield warning(
             "files", f"{path} has mode {mode:04o}: others can read it", f"chmod 600 {path}"
         )
-    foreign = [path for path in found if path.stat().st_uid not in (0, os.geteuid())]
+    state = bootstrap.state_directory
+    owner = state.stat().st_uid if state.exists() else 0
+    foreign = [path for path in found if path.stat().st_uid != owner]
     for path in foreign:
         yield warning(
-            "files", f"{path} belongs to user {path.stat().st_uid}", f"chown root: {path}"
+            "files",
+            f"{path} belongs to {_user(path.stat().st_uid)}, the state directory to {_user(owner)}",
+            f"chown {_user(owner)}: {path}",
         )
     if found and not open_ones and not foreign:
         yield ok("files", f"{' and '.join(map(str, found))}: for their owner alone")
+
+
+def _user(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
 
 
 def clock(facts: Facts) -> Iterator[Finding]:
