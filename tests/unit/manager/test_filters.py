@@ -11,7 +11,7 @@ from scapy.layers.inet6 import IPv6
 from fastpptp.effects import SetFilters
 from fastpptp.manager.filterlog import packet_text
 from fastpptp.ports import FilterLog
-from fastpptp.session import TerminateCause
+from fastpptp.session import Cause
 from fastpptp.settings.resolve import PolicySnapshot
 from fastpptp.settings.tree import FilterEntry
 from fastpptp.testing import MemoryHeadend
@@ -83,7 +83,7 @@ def test_whose_user_is_deleted_keeps_its_filter_though_that_is_deleted_too() -> 
         memory.carry_out(memory.manager.update(chosen, memory.clock()))
         assert held(memory) == "of-one"
     assert not [c for c in memory.dataplane.commands if c[0] == "set_filters" and len(c[1]) < 2]
-    memory.carry_out(memory.manager.terminate_all(TerminateCause.ADMIN_RESET, memory.clock()))
+    memory.carry_out(memory.manager.terminate_all(Cause.ADMIN_LOGOUT, memory.clock()))
     memory.run(5)
     (effect,) = memory.manager.update(without(user=False, filters=False), memory.clock())
     assert isinstance(effect, SetFilters)
