@@ -168,6 +168,16 @@ def threads(pid: int) -> list[dict[str, str]]:
     return found
 
 
+def children(pid: int) -> list[int]:
+    found = [
+        int(word)
+        for path in Path(f"/proc/{pid}/task").glob("*/children")
+        for word in path.read_text().split()
+    ]
+    assert found
+    return found
+
+
 def files(*directories: Path) -> dict[str, str]:
     """Who owns what lies in these, by name."""
     return {path.name: path.owner() for place in directories for path in place.iterdir()}
@@ -193,6 +203,10 @@ def every_thread_has_dropped(site: Site) -> None:
         assert int(thread["CapPrm"], 16) == PERMITTED, thread
         assert int(thread["CapAmb"], 16) == 0, thread
     assert Path(f"/proc/{site.pid}/mem").owner() == "root"  # undumpable
+    for child in children(site.pid):
+        for thread in threads(child):
+            assert set(thread["Uid"].split()) == {str(NOBODY.pw_uid)}, thread
+            assert int(thread["CapPrm"], 16) == 0, thread  # the recorder needs none
 
 
 def it_still_does_everything(site: Site) -> None:
