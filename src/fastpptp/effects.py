@@ -192,6 +192,13 @@ class Announce:
 
 
 @dataclass(frozen=True, slots=True)
+class Account:
+    """A session has ended and its counters are final: `departure` is a manager.Departure."""
+
+    departure: object
+
+
+@dataclass(frozen=True, slots=True)
 class Emit:
     """Record an event."""
 
@@ -219,5 +226,6 @@ Effect: TypeAlias = (
     | Lease
     | Release
     | Announce
+    | Account
     | Emit
 )

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from fastpptp.recorder.past import read_totals
 from tests.headend import INNER, Headend
 from tests.hosts import Host, Hosts
 
@@ -197,6 +198,40 @@ def test_sighup_follows_the_store(site: Site) -> None:
     assert len(site.headend.sessions()) == 1
     process.send_signal(signal.SIGTERM)
     assert process.wait(10) == 0
+
+
+def test_totals_and_ended_sessions_outlive_a_kill(site: Site) -> None:
+    headend = site.headend
+    assert site.said()["ping"]["received"] == 1
+    headend.wait_for_sessions(0)
+    before = headend.json("statistics")["since_installation"]
+    assert before["total_sessions"] == 1
+    database = headend.state / "events.db"
+    kept = ("total_sessions", "peak_sessions", "payload_received_octets", "ended.user-request")
+    headend.wait(
+        lambda: (
+            {name: read_totals(database).get(name) for name in kept}
+            == {name: before[name] for name in kept}
+        ),
+        "does not keep its totals",
+    )
+    assert headend.process is not None
+    headend.process.kill()
+    headend.process.wait(10)
+    (headend.state / "admin.sock").unlink()
+    headend.start()
+    after = headend.json("statistics")
+    assert after["total_sessions"] == 0
+    assert {name: after["since_installation"][name] for name in kept} == {
+        name: before[name] for name in kept
+    }
+    (row,) = headend.json("sessions", "--ended")
+    assert (row["user"], row["cause"], row["address"]) == ("alice", "user-request", "172.16.9.9")
+    assert site.said(user="bob")["ping"]["received"] == 1
+    headend.wait_for_sessions(0)
+    headend.stop()
+    assert read_totals(database)["total_sessions"] == 2
+    assert read_totals(database)["peak_sessions"] == 1
 
 
 def test_a_second_headend_leaves_the_first_its_control_socket(site: Site) -> None:

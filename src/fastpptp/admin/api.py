@@ -13,7 +13,7 @@
 | GET /v1/events | see below | events, page, pages, total, exact, newest |
 | DELETE /v1/events | | the event log is empty |
 | GET /v1/sinks | | sinks: where events go, how many got there, were lost, wait; what is wrong |
-| GET /v1/ended | as sessions | ended: the last sessions that ended, newest first |
+| GET /v1/ended | as sessions; page, per_page | ended: those that ended, newest first; page, pages |
 | GET /v1/statistics | | counters since the start or the Reset (admin/meter.py), what is held now |
 | GET /v1/statistics/pptp | | totals, and sessions: a row for each |
 | POST /v1/statistics/reset, /restore | | counters begin at 0 for who asks; are real again |
@@ -55,7 +55,14 @@ from fastpptp.admin.body import read_body
 from fastpptp.admin.debugging import Debug
 from fastpptp.admin.meter import Meter
 from fastpptp.admin.monitor import Monitor
-from fastpptp.admin.query import event_query, peer, selection, session_filter, top_query
+from fastpptp.admin.query import (
+    ended_query,
+    event_query,
+    peer,
+    selection,
+    session_filter,
+    top_query,
+)
 from fastpptp.admin.ranking import Ranking
 from fastpptp.admin.trace import Traces
 from fastpptp.errors import ConfigurationError, FastpptpError, UnavailableError
@@ -174,14 +181,10 @@ class AdminApi:
         return web.json_response({**addresses, "rtt": rtt})
 
     async def ended(self, request: web.Request) -> web.Response:
-        wanted = session_filter(request.query)
-        now, wall = asyncio.get_running_loop().time(), wall_clock()
-        rows = [
-            views.ended_session(departure, now, wall)
-            for departure in reversed(self._headend.manager.ended())
-            if wanted(departure.view)
-        ]
-        return web.json_response({"ended": rows})
+        wanted, page, per_page = ended_query(request.query)
+        found = await self._headend.past.ended(wanted, page, per_page)
+        rows = {"ended": list(found.rows), "page": found.page, "pages": found.pages}
+        return web.json_response({**rows, "total": found.total})
 
     async def logout(self, request: web.Request) -> web.Response:
         body = dict(await read_body(request))

@@ -90,10 +90,9 @@ class AdminClient:
         found: list[dict[str, Any]] = self._ask("GET", "/sinks")["sinks"]
         return found
 
-    def ended(self, **filters: object) -> list[dict[str, Any]]:
-        """The last sessions that ended, newest first."""
-        found: list[dict[str, Any]] = self._get("/ended", filters)["ended"]
-        return found
+    def ended(self, **query: object) -> dict[str, Any]:
+        """A page of the sessions that ended, newest first."""
+        return self._get("/ended", query)
 
     def statistics(self) -> dict[str, Any]:
         return self._ask("GET", "/statistics")

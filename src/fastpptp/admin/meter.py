@@ -24,6 +24,7 @@ HELD = frozenset(
     {
         "active_tunnels", "peak_tunnels", "limit_tunnels", "active_sessions", "peak_sessions",
         "limit_sessions", "handshakes", "half_open", "by_encryption", "by_method", "holdings",
+        "since_installation",
     }
 )  # fmt: skip
 
@@ -116,6 +117,7 @@ class Meter:
             "drops": headend.drops(),
             "worker_seconds": worker_seconds(),
             "holdings": headend.holdings(),
+            "since_installation": headend.past.totals(),
         }
 
     def _limits(self) -> dict[str, int | None]:

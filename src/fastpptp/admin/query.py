@@ -16,6 +16,7 @@ from fastpptp.ppp.auth.types import AuthMethod
 from fastpptp.session import SessionState, SessionView
 
 LARGEST_PAGE = 10_000
+ENDED_PAGE = 1000
 LARGEST_SEQUENCE = (1 << 63) - 1
 UNITS = {
     "s": timedelta(seconds=1), "m": timedelta(minutes=1), "h": timedelta(hours=1),
@@ -162,6 +163,27 @@ def top_query(words: Mapping[str, str]) -> tuple[Wanted, dict[str, Any]]:
     return session_filter(about), _PAGE_OF_TOP | read_words(page, _TOP_WORDS)
 
 
+# Sessions that ended, as rows of JSON: they may be of a run that is long over.
+_ROW_TESTS: Mapping[str, Callable[[Mapping[str, Any], Any], bool]] = {
+    "user": lambda row, user: user in (row["user"], row["account"]),
+    "group": lambda row, group: (row["group"] or "") == group,
+    "client": lambda row, network: IPv4Address(row["peer"]) in network,
+    "address": lambda row, network: bool(row["address"]) and IPv4Address(row["address"]) in network,
+    "method": lambda row, method: row["method"] == method.value,
+    "encryption": lambda row, text: text in (row["encryption"] or NO_ENCRYPTION).casefold(),
+    "state": lambda row, state: row["state"] == state.value,
+}
+
+
+def ended_query(
+    words: Mapping[str, str],
+) -> tuple[Callable[[Mapping[str, Any]], bool], int, int]:
+    """Whether a session that ended has all that is asked for; the page, and its size."""
+    values = read_words(words, {**SESSION_WORDS, **_PAGE_WORDS})
+    page, per_page = values.pop("page", 1), values.pop("per_page", ENDED_PAGE)
+    return lambda row: all(_ROW_TESTS[word](row, values[word]) for word in values), page, per_page
+
+
 def selection(body: Mapping[str, Any]) -> Wanted:
     """Whom a logout is for: one word says it."""
     match body:
@@ -282,4 +304,5 @@ _EVENT_WORDS: Mapping[str, Word] = {
     "per_page": Word(_count, f"1 to {LARGEST_PAGE}"),
     "page": Word(_page, f"1 to {LARGEST_PAGE}, first, last"),
 }
+_PAGE_WORDS = {name: Word(_count, f"1 to {LARGEST_PAGE}") for name in ("page", "per_page")}
 _EVENT_FIELDS = {"class": "classes", "severity": "severities", "newest": "newest_first"}

@@ -115,6 +115,7 @@ def ended_session(departure: Departure, now: float, wall: datetime) -> dict[str,
     at = wall - timedelta(seconds=now - departure.ended_at)
     return session_summary(departure.view, row, departure.ended_at, at) | {
         "state": SessionState.ENDED.value,
+        "account": departure.view.account,
         "ended_at": at.isoformat(timespec="seconds"),
         "cause": departure.cause.code,
         "reason": departure.cause.text,

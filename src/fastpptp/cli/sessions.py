@@ -120,22 +120,46 @@ class Listing:
         return ordered(self.ask(**self.filters), self.sort, self.reverse)
 
 
+class Pages:
+    """The sessions that ended, one page of them."""
+
+    def __init__(self, headend: AdminClient, page: int | None, per_page: int | None) -> None:
+        self._headend = headend
+        self._where = {"page": page, "per_page": per_page}
+        self._found: Mapping[str, Any] = {}
+
+    def ask(self, **filters: object) -> list[dict[str, Any]]:
+        self._found = self._headend.ended(**filters, **self._where)
+        rows: list[dict[str, Any]] = self._found["ended"]
+        return rows
+
+    def tell(self) -> None:
+        """Where there is more than what is shown."""
+        if self._found.get("pages", 1) > 1:
+            page, pages, total = (self._found[name] for name in ("page", "pages", "total"))
+            click.echo(f"page {page} of {pages}, {total} sessions", err=True)
+
+
 @click.command()
 @click.option("--watch", is_flag=True, help="Show them anew each second, until Ctrl-C.")
 @click.option("--ended", is_flag=True, help="Those that ended last, newest first, and why.")
 @click.option("--top", type=click.Choice(list(TOPS)), help="The ten that have most of it.")
+@click.option("--page", type=click.IntRange(1), help="Of those that ended: this page.")
+@click.option("--per-page", type=click.IntRange(1, 10_000), help="Sessions a page; default 1000.")
 @filters
 @click.option("--sort", metavar="COLUMN", help="In the order of this column.")
 @click.option("--reverse", is_flag=True, help="The other way round.")
 @click.option("--columns", metavar="COLUMN,...", help="Show these columns alone.")
 @environment
 def sessions(
-    env: Environment, watch: bool, ended: bool, top: str | None, sort: str | None, reverse: bool,
-    columns: str | None, **filters: Any,
+    env: Environment, watch: bool, ended: bool, top: str | None, page: int | None,
+    per_page: int | None, sort: str | None, reverse: bool, columns: str | None, **filters: Any,
 ) -> None:  # fmt: skip
     """List the sessions; columns are named as in the list's head."""
     if top is not None and (watch or ended or sort or reverse):
         raise click.UsageError("--top goes with filters and --columns alone; see fastpptp top.")
+    if (page or per_page) and not ended:
+        raise click.UsageError("--page and --per-page go with --ended.")
     if top is not None:
         rank = TOPS[top]
         columns_of_top = chosen((rank, *(c for c in SESSION_COLUMNS if c is not rank)), columns)
@@ -146,13 +170,15 @@ def sessions(
     shown_ones = chosen(known, columns)
     order = None if sort is None else named(known, sort)
     headend = env.headend()
-    ask = headend.ended if ended else headend.sessions
+    pages = Pages(headend, page, per_page)
+    ask = pages.ask if ended else headend.sessions
     listing = Listing(ask, filters, shown_ones, order, reverse)
     if watch and not env.as_json:
         _watch(listing)
     else:
         rows = listing.rows()
         env.answer(rows, lambda: print_rows(shown_ones, rows))
+        pages.tell()
 
 
 def _watch(listing: Listing) -> None:

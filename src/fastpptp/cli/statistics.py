@@ -59,12 +59,22 @@ def statistics(env: Environment, what: str | None, order: str | None) -> None:
 
 
 def _print_totals(found: Mapping[str, Any]) -> None:
+    """What is counted beside what it came to since the installation."""
+    ever = found["since_installation"]
     human = {label(name): value for name, value in found.items() if not isinstance(value, dict)}
     human["Reset at"] = found["reset_at"] or "never"
     for name in ("by_encryption", "by_method"):
         human |= {f"Sessions with {key}": count for key, count in found[name].items()}
     human |= {f"Dropped, {reason}": count for reason, count in found["drops"].items()}
     print_fields(human)
+    click.echo("\nSince the installation")
+    print_fields({_label_of(name): ever[name] for name in sorted(ever)})
+
+
+def _label_of(name: str) -> str:
+    """`ended.idle-timeout` is Ended, idle-timeout."""
+    kind, _, cause = name.partition(".")
+    return f"{label(kind)}, {cause}" if cause else label(kind)
 
 
 def _print_pptp(found: Mapping[str, Any]) -> None:

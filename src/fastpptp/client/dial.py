@@ -108,6 +108,9 @@ class Alone:
     def announce(self, grant: AddressGrant, address: IPv4Address | IPv6Address) -> None:
         """Nothing was granted."""
 
+    def account(self, departure: object) -> None:
+        """Nobody keeps accounts here."""
+
     def record(self, occurrence: Occurrence) -> None:
         self._tell(occurrence.text())
 

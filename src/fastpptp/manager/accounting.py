@@ -34,15 +34,15 @@ class Departure:
     ended_at: float
     cause: Cause
     counters: CallCounters = CallCounters()
-    told: bool = False
+    accounted: bool = False
 
     def account(self, counters: CallCounters) -> Occurrence | None:
-        """AUTH/28, once, if there was a login."""
+        """AUTH/28, if there was a login."""
         view = self.view
         self.counters = counters
-        if self.told or view.login_at is None:
+        self.accounted = True
+        if view.login_at is None:
             return None
-        self.told = True
         return occur(
             "AUTH",
             28,

@@ -13,6 +13,7 @@ from typing import ClassVar
 from fastpptp.aaa import names
 from fastpptp.addresses.grant import AddressGrant
 from fastpptp.effects import (
+    Account,
     CloseControl,
     Effect,
     Emit,
@@ -282,7 +283,7 @@ class SessionManager:
         self._timers.cancel((Timer.CLOSED, handle))
         self._ids.free(handle)
         self._statistics.session_ended(counters)
-        return _emit(departure.account(counters))
+        return _account(departure, counters)
 
     def filter_logged(self, log: FilterLog, now: float) -> list[Effect]:
         """A packet that a rule of a session's traffic filter logs."""
@@ -827,7 +828,7 @@ class SessionManager:
 
     def _closed_timer(self, departure: Departure, now: float) -> list[Effect]:
         """Final counters are late: account without; the Call-ID stays taken until they come."""
-        return _emit(departure.account(CallCounters()))
+        return _account(departure, CallCounters())
 
     def _debug_timer(self, order: DebugOrder, now: float) -> list[Effect]:
         return self._end_debug(order, "its time is over")
@@ -891,6 +892,15 @@ def _holds_for(account: str | None, policy: PolicySnapshot) -> Effective | None:
 
 def _emit(occurrence: Occurrence | None) -> list[Effect]:
     return [] if occurrence is None else [Emit(occurrence)]
+
+
+def _account(departure: Departure, counters: CallCounters) -> list[Effect]:
+    """Once, whether the counters came in time or not."""
+    if departure.accounted:
+        departure.counters = counters
+        return []
+    told = departure.account(counters)
+    return [*_emit(told), Account(departure)]
 
 
 def _give_back(result: object) -> list[Effect]:

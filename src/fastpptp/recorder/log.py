@@ -11,7 +11,7 @@ import fcntl
 import os
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from fastpptp.events.log import EventRecord
-from fastpptp.recorder import terms
+from fastpptp.recorder import past, terms
 from fastpptp.recorder.schema import ENDS, NEWEST, NewerError, address, connect
 from fastpptp.recorder.wire import EPOCH, MICROSECOND, microseconds
 
@@ -106,6 +106,15 @@ class EventDatabase:
     def note(self, sequence: int) -> None:
         """A number that was given to an event which the log does not keep."""
         self._given = max(self._given, sequence)
+
+    def keep(self, totals: Mapping[str, int], ended: Sequence[str]) -> None:
+        """Totals since the installation, and lines of sessions that ended (past.py)."""
+        try:
+            with _Transaction(self._db):
+                past.write(self._db, totals, ended)
+        except sqlite3.Error as error:
+            self._refuse(error)
+            raise OSError(errno.EIO, f"{self._path} is damaged and was put aside") from None
 
     def clear(self) -> None:
         try:

@@ -12,6 +12,7 @@ import socket
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -19,6 +20,7 @@ from fastpptp.events.log import EventRecord
 from fastpptp.events.routing import Destination
 from fastpptp.recorder.kinds import KINDS
 from fastpptp.recorder.log import EventDatabase, Opened, peek
+from fastpptp.recorder.past import ENDED_KEPT
 from fastpptp.recorder.sinks import Sink, SinkThread
 from fastpptp.recorder.wire import Frames, Setup, frame, thaw, unpack
 
@@ -48,6 +50,7 @@ class Recorder:
         self._log: SinkThread
         self._files: dict[Any, SinkThread] = {}  # of the bootstrap settings
         self._sinks: dict[Any, SinkThread] = {}  # of the policy
+        self._unkept: list[str] = []  # sessions that ended, and that the disk has not taken
         self._said: object = None
         self._sync_at = 0.0
         self._clean = False
@@ -59,6 +62,7 @@ class Recorder:
             "again": self._again,
             "flush": self._flush,
             "clear": self._clear,
+            "past": self._past,
             "stop": self._stop,
         }
 
@@ -197,6 +201,19 @@ class Recorder:
             self._say("done", token, error.strerror or str(error))
         else:
             self._say("done", token, "")
+
+    def _past(self, totals: dict[str, int], ended: list[str]) -> None:
+        self._log.order(partial(self._keep_past, totals, ended))
+
+    def _keep_past(self, totals: dict[str, int], ended: list[str]) -> None:
+        """What the disk does not take now is tried with the next: totals come again anyway."""
+        self._unkept += ended
+        del self._unkept[:-ENDED_KEPT]
+        if self._database is None:
+            return
+        with suppress(OSError):
+            self._database.keep(totals, self._unkept)
+            self._unkept.clear()
 
     def _stop(self) -> None:
         self._clean = True

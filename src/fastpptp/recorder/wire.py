@@ -11,6 +11,7 @@ are one installation's, run by one interpreter, and nobody else has the socket.
 | again | records that the recorder before this one may not have kept in the event log |
 | flush | a token, and whether files are meant, too: answered by `done` |
 | clear | a token: answered by `done` |
+| past | totals since the installation by name, and lines of sessions that ended: see past.py |
 | stop | no more will come, and all is well |
 
 | recorder | |

@@ -34,8 +34,8 @@ class LocalAnswers:
     of password, which `keep_password` puts into the store before the peer is told.
 
     `complete` takes the answer to a token that was LATER, `lost` a token whose address is gone;
-    both are called from the loop. `debugged` tells which events go to the log whatever the policy
-    says. Use `start`, then `stop`.
+    both are called from the loop. `account` takes a session that has ended. `debugged` tells which
+    events go to the log whatever the policy says. Use `start`, then `stop`.
     """
 
     def __init__(
@@ -48,12 +48,14 @@ class LocalAnswers:
         complete: Callable[[int, object], None],
         lost: Callable[[int], None],
         debugged: Callable[[Occurrence], bool],
+        account: Callable[[object], None],
         dhcp_port: int = PORT,
     ) -> None:
         self._policy = policy
         self._events = events
         self._debugged = debugged
         self._complete = complete
+        self.account = account
         self._reach = reach
         self._authenticator = LocalAuthenticator(policy)
         self._keep_password = keep_password

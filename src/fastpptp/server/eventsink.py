@@ -6,7 +6,9 @@ cut before any text is made of it (events/flood.py); what was cut is told by SYS
 
 from __future__ import annotations
 
+import json
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, tzinfo
 from typing import Protocol, TypeVar
@@ -15,6 +17,7 @@ from fastpptp.events.catalogue import Occurrence, occur
 from fastpptp.events.flood import INTERVAL, Flood
 from fastpptp.events.log import EventLog, EventPage, EventQuery, EventRecord, Numbering
 from fastpptp.events.routing import Destination, EventPolicy
+from fastpptp.recorder.past import ENDED_KEPT, EndedPage, Wanted, page_of
 from fastpptp.recorder.sinks import SinkStatus
 
 T = TypeVar("T")
@@ -89,6 +92,18 @@ class Recorder(Protocol):
         """The counters of every place that records go to."""
         ...
 
+    def totals(self) -> Mapping[str, int]:
+        """The totals that earlier runs have left."""
+        ...
+
+    def keep(self, totals: Mapping[str, int], ended: Sequence[str]) -> None:
+        """Keep totals as they are now, and lines of sessions that ended; this never waits."""
+        ...
+
+    async def ended(self, wanted: Wanted, page: int, per_page: int) -> EndedPage:
+        """A page of what was kept of sessions that ended. UnavailableError: it cannot be read."""
+        ...
+
 
 class MemoryRecorder:
     """A Recorder for who embeds a headend without processes: a bounded log in memory."""
@@ -97,6 +112,8 @@ class MemoryRecorder:
 
     def __init__(self, policy: EventPolicy) -> None:
         self.log = EventLog(policy)
+        self._totals: dict[str, int] = {}
+        self._ended: deque[str] = deque(maxlen=ENDED_KEPT)
 
     def start(self, record: Record) -> None: ...
 
@@ -118,6 +135,17 @@ class MemoryRecorder:
 
     def sinks(self) -> Sequence[SinkStatus]:
         return ()
+
+    def totals(self) -> Mapping[str, int]:
+        return self._totals
+
+    def keep(self, totals: Mapping[str, int], ended: Sequence[str]) -> None:
+        self._totals |= totals
+        self._ended.extend(ended)
+
+    async def ended(self, wanted: Wanted, page: int, per_page: int) -> EndedPage:
+        rows = [row for row in map(json.loads, reversed(self._ended)) if wanted(row)]
+        return page_of(rows, page, per_page)
 
 
 class EventSink:

@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar, Protocol
 
 from fastpptp.effects import (
+    Account,
     AddressGrant,
     Announce,
     ArmKeys,
@@ -83,6 +84,10 @@ class Answers(Protocol):
         """The client of this grant is up at this address: what lies around may be told."""
         ...
 
+    def account(self, departure: object) -> None:
+        """A session has ended, and its counters are final."""
+        ...
+
     def record(self, occurrence: Occurrence) -> None: ...
 
 
@@ -132,6 +137,7 @@ class Executor:
             Lease: "_lease",
             Release: "_release",
             Announce: "_announce",
+            Account: "_account",
             Emit: "_emit",
         }
     )
@@ -251,6 +257,9 @@ class Executor:
 
     def _announce(self, effect: Announce, now: float) -> None:
         self._answers.announce(effect.grant, effect.address)
+
+    def _account(self, effect: Account, now: float) -> None:
+        self._answers.account(effect.departure)
 
     def _emit(self, effect: Emit, now: float) -> None:
         self._answers.record(effect.occurrence)

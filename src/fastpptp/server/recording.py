@@ -11,9 +11,10 @@ import asyncio
 import socket
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, TypeVar
@@ -24,6 +25,7 @@ from fastpptp.events.log import EventPage, EventQuery, EventRecord
 from fastpptp.events.routing import Destination, EventPolicy
 from fastpptp.events.seldom import INTERVAL
 from fastpptp.recorder.files import Console, LogFile
+from fastpptp.recorder.past import EndedPage, Wanted, read_ended, read_totals
 from fastpptp.recorder.process import aside_fields
 from fastpptp.recorder.query import read
 from fastpptp.recorder.sinks import SinkStatus
@@ -186,6 +188,21 @@ class Recording:
 
     def sinks(self) -> Sequence[SinkStatus]:
         return tuple(self._statuses)
+
+    def totals(self) -> Mapping[str, int]:
+        try:
+            return read_totals(self._database)
+        except UnavailableError as error:  # counting begins anew; the event log fares no better
+            self._say(occur("SYSTEM", 123, problem=str(error)))
+            return {}
+
+    def keep(self, totals: Mapping[str, int], ended: Sequence[str]) -> None:
+        self._put(_Frame(frame("past", dict(totals), list(ended))))
+
+    async def ended(self, wanted: Wanted, page: int, per_page: int) -> EndedPage:
+        await self.flush()
+        ask = partial(read_ended, self._database, wanted, page, per_page)
+        return await asyncio.wrap_future(self._thread.submit(ask))
 
     async def _ask(self, name: str, *words: Any) -> str:
         """What the recorder answers. TimeoutError."""

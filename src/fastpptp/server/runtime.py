@@ -17,19 +17,21 @@ from typing import Any
 
 from fastpptp import __version__
 from fastpptp.addresses.pools import PoolUsage
+from fastpptp.admin.views import ended_session
 from fastpptp.backends.alarm import Alarm
 from fastpptp.backends.dhcp import PORT
 from fastpptp.effects import Effect
 from fastpptp.errors import FastpptpError, UnavailableError
 from fastpptp.events.catalogue import occur
-from fastpptp.manager import CallCounters, SessionManager, Statistics, Workers
+from fastpptp.manager import CallCounters, Departure, SessionManager, Statistics, Workers
 from fastpptp.manager.debugging import DebugOrder
 from fastpptp.ports import CallEvent, Dataplane, FilterLog, TraceRecord
 from fastpptp.server.answers import LocalAnswers
 from fastpptp.server.control import ControlProtocol, factory
-from fastpptp.server.eventsink import EventSink, MemoryRecorder, Recorder
+from fastpptp.server.eventsink import EventSink, MemoryRecorder, Recorder, wall_clock
 from fastpptp.server.executor import Executor
 from fastpptp.server.net import BACKLOG
+from fastpptp.server.past import Past, flat
 from fastpptp.server.reach import Reach
 from fastpptp.server.tracer import Tracer
 from fastpptp.session import Cause, SessionView
@@ -99,12 +101,13 @@ class Headend:
         self.manager = SessionManager(policy, rng=os.urandom, workers=workers)
         self.recorder = recorder or MemoryRecorder(policy.events)
         self.events = EventSink(policy.events, self.recorder, _call_later)
+        self.past = Past(self.recorder, self._counted, _departed, _call_later)
         self._change_password = change_password
         self._store_lost = False
         self._answers = LocalAnswers(
             policy, self.events, reach, self._keep_password,
             complete=self._answered, lost=self._address_lost, dhcp_port=dhcp_port,
-            debugged=self.manager.debugging.covers,
+            debugged=self.manager.debugging.covers, account=self.past.session_ended,
         )  # fmt: skip
         self.tracer = Tracer(
             dataplane, self.manager, self._ends, self.events.record, self._packet_traced
@@ -132,6 +135,7 @@ class Headend:
         self._started = loop.time()
         loop.set_exception_handler(self._loop_failed)
         self.recorder.start(self.events.record)
+        self.past.start()
         self._reach.start(loop.call_soon_threadsafe)
         self._answers.start()
         self._follow(self.policy)
@@ -163,6 +167,7 @@ class Headend:
         for protocol in list(self._connections.values()):
             protocol.abort()
         await asyncio.sleep(0)  # aborted transports close their sockets in the next turn
+        self.past.stop()
         self.events.tell()
         self.events.record(occur("SYSTEM", 101, reason=reason))
 
@@ -269,6 +274,10 @@ class Headend:
         return {
             name: getattr(ended, name) + int(rows[column].sum()) for name, column in PAYLOAD.items()
         }
+
+    def _counted(self) -> dict[str, int]:
+        """The totals since the start, by name."""
+        return flat(self.manager.statistics(), self.payload())
 
     def drops(self) -> dict[str, int]:
         """Packets that the dataplane dropped, by reason."""
@@ -402,6 +411,11 @@ class Headend:
 
 def _call_later(seconds: float, what: Callable[[], object]) -> asyncio.TimerHandle:
     return asyncio.get_running_loop().call_later(seconds, what)
+
+
+def _departed(departure: Departure) -> dict[str, Any]:
+    now = asyncio.get_running_loop().time()
+    return ended_session(departure, now, wall_clock())
 
 
 def _shown(listener: socket.socket) -> str:

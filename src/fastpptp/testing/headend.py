@@ -17,6 +17,7 @@ from typing import Any, ClassVar, Protocol, TypeAlias
 
 from fastpptp.addresses.grant import AddressGrant
 from fastpptp.effects import (
+    Account,
     Announce,
     ArmKeys,
     Authenticate,
@@ -207,6 +208,7 @@ class MemoryHeadend:
             Lease: "_lease",
             Release: "_release",
             Announce: "_announce",
+            Account: "_account",
             Emit: "_emit",
         }
     )
@@ -281,6 +283,9 @@ class MemoryHeadend:
 
     def _announce(self, effect: Announce) -> None:
         """Nobody looks for it here."""
+
+    def _account(self, effect: Account) -> None:
+        """Nobody keeps accounts here."""
 
     def _emit(self, effect: Emit) -> None:
         self.events.append(effect.occurrence)

@@ -270,6 +270,9 @@ def test_statistics(tmp_path: Path) -> None:
         assert (found["active_sessions"], found["total_tunnels"]) == (1, 1)
         assert found["by_encryption"] == {"MPPE 128-bit stateless": 1}
         assert "Sessions with MSCHAP-V2: " in (await made.cli("statistics"))[1]
+        assert found["since_installation"]["total_tunnels"] == 1
+        said = (await made.cli("statistics"))[1]
+        assert "Total sessions:" in said.partition("Since the installation\n")[2]
 
     run(tmp_path, test)
 
@@ -372,7 +375,7 @@ def test_ended_sessions(tmp_path: Path) -> None:
         await made.cli("logout", "1")
         await made.rig.dial_up()
         await until(lambda: not made.rig.headend.manager.holdings()["closing_calls"])
-        (row,) = await made.ask(made.client.ended)
+        (row,) = (await made.ask(made.client.ended))["ended"]
         assert (row["id"], row["user"], row["group"]) == (1, "pptpuser", "pptpgroup")
         assert (row["address"], row["encryption"]) == ("172.16.1.10", "MPPE 128-bit stateless")
         assert (row["cause"], row["reason"]) == ("admin-logout", "Administrator Reset")
@@ -385,7 +388,7 @@ def test_ended_sessions(tmp_path: Path) -> None:
         assert found["ended"] == {"admin-logout": 1}
         await made.ask(made.client.logout, all=True, edited=True)
         await until(lambda: not made.rig.headend.manager.holdings()["closing_calls"])
-        (row, _) = await made.ask(made.client.ended)
+        (row, _) = (await made.ask(made.client.ended))["ended"]
         assert (row["cause"], row["acct_terminate_cause"]) == ("account-changed", "Admin-Reset")
         found = await made.ask(made.client.events, **{"class": "PPTP"})
         causes = [e["cause"] for e in found["events"] if e["number"] == 35]
@@ -718,7 +721,7 @@ def test_tunnels_are_stopped(tmp_path: Path) -> None:
         assert made.rig.headend.manager.tunnels()
         assert await made.ask(made.client.stop_tunnels, "127.0.0.1") == 1
         await until(lambda: not made.rig.headend.manager.holdings()["connections"])
-        (ended,) = await made.ask(made.client.ended)
+        (ended,) = (await made.ask(made.client.ended))["ended"]
         assert ended["cause"] == "admin-logout"
         events = (await made.ask(made.client.events, **{"class": "CONFIG"}))["events"]
         assert "tunnels to peer 127.0.0.1 closed: 1" in events[-1]["text"]

@@ -1,0 +1,66 @@
+"""Totals and ended sessions in events.db: written by the recorder, read by whoever comes next."""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from fastpptp.errors import UnavailableError
+from fastpptp.recorder.log import EventDatabase
+from fastpptp.recorder.past import ENDED_KEPT, read_ended, read_totals
+
+
+def line(number: int, user: str = "alice") -> str:
+    return json.dumps({"id": number, "user": user})
+
+
+def ids(path: Path, page: int = 1, per_page: int = 10, user: str | None = None) -> list[int]:
+    found = read_ended(path, lambda row: user in (None, row["user"]), page, per_page)
+    return [row["id"] for row in found.rows]
+
+
+def test_the_next_run_finds_them(tmp_path: Path) -> None:
+    path = tmp_path / "events.db"
+    assert read_totals(path) == {}
+    with closing(EventDatabase(path, 10)) as database:
+        database.keep({"total_sessions": 3, "ended.idle-timeout": 1}, [line(1), line(2)])
+        database.keep({"total_sessions": 4}, [line(3, "bob")])
+        assert read_totals(path) == {"total_sessions": 4, "ended.idle-timeout": 1}
+    with closing(EventDatabase(path, 10)) as database:
+        database.clear()  # the event log alone
+        assert read_totals(path) == {"total_sessions": 4, "ended.idle-timeout": 1}
+        assert ids(path) == [3, 2, 1]
+        assert ids(path, user="alice") == [2, 1]
+
+
+def test_pages(tmp_path: Path) -> None:
+    path = tmp_path / "events.db"
+    with closing(EventDatabase(path, 10)) as database:
+        database.keep({}, [line(number) for number in range(1, 8)])
+    assert ids(path, 1, 3) == [7, 6, 5]
+    assert ids(path, 3, 3) == [1]
+    found = read_ended(path, lambda row: True, 9, 3)
+    assert (found.page, found.pages, found.total) == (3, 3, 7)
+
+
+def test_the_oldest_go(tmp_path: Path) -> None:
+    path = tmp_path / "events.db"
+    with closing(EventDatabase(path, 10)) as database:
+        database.keep({}, [line(number) for number in range(ENDED_KEPT)])
+        database.keep({}, [line(ENDED_KEPT), line(ENDED_KEPT + 1)])
+    found = read_ended(path, lambda row: True, 1, ENDED_KEPT + 10)
+    assert (found.total, found.rows[0]["id"], found.rows[-1]["id"]) == (
+        ENDED_KEPT,
+        ENDED_KEPT + 1,
+        2,
+    )
+
+
+def test_what_is_no_database(tmp_path: Path) -> None:
+    path = tmp_path / "events.db"
+    path.write_text("this is none" * 100)
+    with pytest.raises(UnavailableError, match=r"events\.db cannot be read"):
+        read_totals(path)
