@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from contextlib import closing
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from fastpptp.errors import UnavailableError
 from fastpptp.recorder.log import EventDatabase
 from fastpptp.recorder.past import ENDED_KEPT, read_ended, read_totals
+from fastpptp.recorder.schema import EVENTS
 
 
 def line(number: int, user: str = "alice") -> str:
@@ -64,3 +66,17 @@ def test_what_is_no_database(tmp_path: Path) -> None:
     path.write_text("this is none" * 100)
     with pytest.raises(UnavailableError, match=r"events\.db cannot be read"):
         read_totals(path)
+
+
+def test_a_log_from_before_there_were_any(tmp_path: Path) -> None:
+    path = tmp_path / "events.db"
+    with closing(sqlite3.connect(path)) as raw:
+        raw.executescript(f"PRAGMA journal_mode=WAL;{EVENTS};PRAGMA user_version=1;")
+        raw.execute("INSERT INTO facts VALUES ('given', 41)")
+        raw.commit()
+    with closing(EventDatabase(path, 10)) as database:
+        assert database.opened.sequence == 41
+        assert database.opened.aside is None
+        database.keep({"total_sessions": 1}, [line(1)])
+    assert read_totals(path) == {"total_sessions": 1}
+    assert ids(path) == [1]
