@@ -219,6 +219,8 @@ def it_still_does_everything(site: Site) -> None:
     assert headend.json("ping-client", "alice", "--count", "1")["received"] == 1
     (session,) = headend.sessions()
     assert headend.json("session", str(session["id"]))["worker"] == 2
+    headend.cli("snmp", "set", "--read-community-file", str(_secret(site)), "--enabled", "yes")
+    headend.wait(lambda: ":00A1 " in site.read("cat", "/proc/net/udp"), "has no port 161")
     headend.cli("dhcp", "set", "--servers", "198.51.100.9")
     headend.cli("assignment", "set", "--dhcp", "yes")
     headend.wait(lambda: ":0043 " in site.read("cat", "/proc/net/udp"), "has no port 67")

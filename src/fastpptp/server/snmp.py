@@ -7,6 +7,7 @@ import socket
 from collections.abc import Callable
 from pathlib import Path
 
+from fastpptp.backends.capabilities import Capability, raised
 from fastpptp.events.catalogue import Occurrence, occur
 from fastpptp.server.child import Child
 from fastpptp.settings.resolve import SnmpSettings
@@ -120,7 +121,8 @@ def access(settings: SnmpSettings) -> Access:
 def _listen(settings: SnmpSettings) -> socket.socket:
     listener = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     try:
-        listener.bind((str(settings.address), settings.port))
+        with raised(Capability.NET_BIND_SERVICE):
+            listener.bind((str(settings.address), settings.port))
     except OSError:
         listener.close()
         raise
