@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import NoReturn, Self
 
 import pytest
 
@@ -23,9 +23,11 @@ PATIENCE = 20.0
 def tool(name: str, package: str) -> str:
     """The path of a program, or a skip; in CI a program that is absent is a failure."""
     found = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
-    if found is not None:
-        return found
-    reason = f"there is no {name} (Debian: {package})"
+    return found or cannot(f"there is no {name} (Debian: {package})")
+
+
+def cannot(reason: str) -> NoReturn:
+    """The test cannot run here: a skip, in CI a failure."""
     if os.environ.get("CI"):
         pytest.fail(f"{reason}; in CI that is a failure")
     pytest.skip(reason)

@@ -20,7 +20,7 @@ from fastpptp.recorder.delivery import PartlyDeliveredError
 from fastpptp.recorder.mail import MailSink
 from fastpptp.testing import ManualClock
 from tests.records import HOSTILE, SHOWN, authenticated, of_every_severity, record
-from tests.services.daemons import LOOPBACK, free_port
+from tests.services.daemons import LOOPBACK, cannot, free_port
 from tests.services.exim import Exim
 
 OPS, BOSS = MailRecipient("ops@example.com", 5), MailRecipient("boss@example.com", 1)
@@ -29,7 +29,7 @@ OPS, BOSS = MailRecipient("ops@example.com", 5), MailRecipient("boss@example.com
 @pytest.fixture
 def exim(tmp_path: Path) -> Iterator[Exim]:
     if os.geteuid() != 0:
-        pytest.skip("exim is started by root")
+        cannot("exim is started by root")
     with Exim(tmp_path) as made:
         yield made
 
