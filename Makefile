@@ -89,11 +89,11 @@ PREFIX := /opt/fastpptp
 install: ## as root: /opt/fastpptp, /usr/local/bin/fastpptp and the systemd service; undo with uninstall
 	@ci/packages build
 	@ci/packages run
-	@ci/install 0PREFIX)
+	@ci/install $(PREFIX)
 
 .PHONY: uninstall
 uninstall: ## take away what install has put there; the store and the logs stay
-	@ci/install --undo 0PREFIX)
+	@ci/install --undo $(PREFIX)
 
 .PHONY: clean
 clean: ## remove what was built
