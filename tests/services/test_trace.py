@@ -206,3 +206,18 @@ def test_one_of_two_encrypted_sessions(site: Site, tmp_path: Path) -> None:
     assert not of(outer, "icmp")
     assert of(packets, "lcp") or of(packets, "pptp")
     assert sane(packets)
+
+
+def test_data_packets_of_a_debugged_user_are_in_the_event_log(site: Site) -> None:
+    """Decrypted, with their headers in words and octets, and nothing of what is in them."""
+    site.headend.cli("debug", "--user", "alice", "--severity", "13", "--minutes", "5")
+    ping = f"ping -n -c {PINGS} -i 0.05 -W 2 -s 300 -p c0ffee {INNER}"
+    assert site.dial("alice", "secret12", "--exec", ping).wait(30) == 0
+    site.headend.cli("debug", "--off")
+    events = site.headend.json("events", "--class", "PPPDECODE", "--severity", "13")
+    texts = [event["text"] for event in events if "data [" in event["text"]]
+    for direction, ends in (("rcvd", f"-> {INNER}"), ("sent", f"ICMP {INNER} ->")):
+        pings = [text for text in texts if f"{direction} data [" in text and ends in text]
+        assert len(pings) == PINGS, texts
+        assert all(", 328 octets]\n0000  45 00 01 48 " in text for text in pings)
+    assert "c0 ff ee" not in "".join(texts)

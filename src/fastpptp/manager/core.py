@@ -291,9 +291,8 @@ class SessionManager:
         return [] if session is None else [session.tell("FILTER", 100, **filter_fields(log))]
 
     def packet_traced(self, record: TraceRecord, now: float) -> list[Effect]:
-        """A data packet of a call that TraceData named."""
-        session = self._handles.get(record.handle)
-        return [] if session is None else self._data_decodes.decoded(session, record)
+        """A data packet of a call that TraceData named; Trace.ENDED: there are no more."""
+        return self._data_decodes.decoded(record)
 
     # Answers, time, the administrator.
 
@@ -693,7 +692,6 @@ class SessionManager:
         self._workers.end(session.worker)
         del self._sessions[session.id]
         del self._handles[session.handle]
-        self._data_decodes.forget(session.handle)
         del self._tunnels[session.connection].sessions[session.handle & 0xFFFF]
         for kind in SESSION_TIMERS:
             self._timers.cancel((kind, session.id))

@@ -35,9 +35,11 @@ class Share:
 
 
 @dataclass(slots=True)
-class Untold:
-    """Packets of a call that were left out: here since the last that was told, and below it."""
+class Shown:
+    """A session whose packets are told, and those left out: here since the last that was told, and
+    in the dataplane before it."""
 
+    session: HeadendSession
     share: Share
     here: int = 0
     below: int = 0
@@ -47,7 +49,7 @@ class DataDecodes:
     """The sessions whose data packets are told now."""
 
     def __init__(self) -> None:
-        self._calls: dict[int, Untold] = {}
+        self._calls: dict[int, Shown] = {}
         self._all = Share()
 
     def __len__(self) -> int:
@@ -59,29 +61,30 @@ class DataDecodes:
         if wanted == (session.handle in self._calls):
             return []
         if not wanted:
-            self.forget(session.handle)
+            del self._calls[session.handle]
             return [TraceData(session.handle, 0)]
-        self._calls[session.handle] = Untold(Share())
+        self._calls[session.handle] = Shown(session, Share())
         return [TraceData(session.handle, EACH)]
 
-    def forget(self, handle: int) -> None:
-        """The call is gone, and its trace with it."""
-        self._calls.pop(handle, None)
+    def decoded(self, record: TraceRecord) -> list[Effect]:
+        """PPPDECODE/103 for a packet, if it is one of those that are told.
 
-    def decoded(self, session: HeadendSession, record: TraceRecord) -> list[Effect]:
-        """PPPDECODE/103 for a packet, if it is one of those that are told."""
-        untold = self._calls.get(record.handle)
-        if untold is None or not record.kind & Trace.INNER:
+        A session's last packets may come when it has ended; Trace.ENDED comes after them.
+        """
+        shown = self._calls.get(record.handle)
+        if shown is None or not record.kind & Trace.INNER:
+            if record.kind == Trace.ENDED:
+                self._calls.pop(record.handle, None)
             return []
         second = record.time // SECOND
-        if not (untold.share.has_room(second, EACH) and self._all.has_room(second, ALL)):
-            untold.here += 1
+        if not (shown.share.has_room(second, EACH) and self._all.has_room(second, ALL)):
+            shown.here += 1
             return []
-        untold.share.told += 1
+        shown.share.told += 1
         self._all.told += 1
-        left_out = untold.here + record.suppressed - untold.below
-        untold.here, untold.below = 0, record.suppressed
-        return [_told(session, record, left_out)]
+        left_out = shown.here + record.suppressed - shown.below
+        shown.here, shown.below = 0, record.suppressed
+        return [_told(shown.session, record, left_out)]
 
 
 def _told(session: HeadendSession, record: TraceRecord, left_out: int) -> Emit:

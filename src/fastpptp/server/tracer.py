@@ -286,19 +286,20 @@ class Tracer:
             file.flush(until)
         for record in records:
             if record.kind == Trace.ENDED:
-                self._ended(record.handle)
+                self._ended(record)
         for file in self._files.values():
             if file.capture.full and not file.reason:
                 self._end(file, "it has all that was asked for")
         return len(records) < ROUND
 
-    def _ended(self, handle: int) -> None:
+    def _ended(self, record: TraceRecord) -> None:
         """No more comes of this call to those who took it, but for a trace that was begun anew."""
+        handle = record.handle
         ours = handle in self._stopped
         self._stopped.discard(handle)
         self._lost.pop(handle, None)
-        if not ours:
-            self._rates.pop(handle, None)
+        if not ours and self._rates.pop(handle, None) is not None:
+            self._packet_traced(record)
         for file in list(self._takers.get(handle, ())):
             if ours and not file.reason:
                 file.capture.take_up(handle, NOTHING_LOST)
