@@ -15,7 +15,8 @@ from contextlib import ExitStack
 
 from bench.bench_workers import Farm
 from bench.rows import Row, paired, ratio_of
-from fastpptp.ports import Trace, TraceRecord
+from fastpptp.manager.packets import EACH
+from fastpptp.ports import DATA_SNAP, Trace, TraceRecord
 from fastpptp.server.tracer import INTERVAL, ROUND
 from fastpptp.trace.capture import Capture, TraceOrder
 
@@ -24,7 +25,7 @@ TARGET = 0.95
 HANDLE = 1 << 16 | 1
 MODES = {"none": "no encryption", "stateless": "MPPE-128 stateless"}
 NOTHING = "nothing looked at"
-DECODED = 50, 128  # packets a second, octets of each
+DECODED = EACH, DATA_SNAP
 
 
 class Reader:
