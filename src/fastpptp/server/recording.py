@@ -356,8 +356,11 @@ class Recording:
         self._waiting += len(again)
         if again:
             self._backlog.appendleft(_Frame(frame("again", again), again))
+        self._tell_end(again=len(again), lost=lost)
+
+    def _tell_end(self, again: int, lost: int) -> None:
         reason, self._ended_because = self._ended_because, ""
-        self._say(occur("SYSTEM", 131, reason=reason, again=len(again), lost=lost))
+        self._say(occur("SYSTEM", 131, reason=reason, again=again, lost=lost))
 
     def _ended(self, reason: str) -> None:
         with suppress(OSError):
@@ -365,6 +368,8 @@ class Recording:
                 self._read_frames(data)
         self._detach()
         self._socket, self._ready, self._sent = None, False, 0
+        if self._ended_because:  # of one that never was ready
+            self._tell_end(again=0, lost=0)
         self._ended_because = reason
         for answer in self._tokens.values():
             if not answer.done():
