@@ -70,6 +70,17 @@ def test_frames_take_the_adjacency_and_else_the_raw_socket(hosts: Hosts) -> None
         assert not {"send failed"} & headend.drops().keys()
 
 
+def test_what_a_link_never_takes_holds_up_nobody(hosts: Hosts) -> None:
+    """The far end of a link takes less than ours says: it never has room for such a packet."""
+    with tunnel(hosts, "stateless", packets=True) as (headend, client):
+        peer = link_address(client.host, "v1r")
+        hop = Adjacency(device_index(headend.host, "v1l"), peer, 1500)
+        headend.dataplane.set_adjacency(headend.handle, hop)
+        client.host.link("v1r", "mtu", "1000")
+        assert not pings(headend.host, INNER_CLIENT, "-s", "1300")
+        assert pings(headend.host, INNER_CLIENT)
+
+
 def stream(source: End, target: End) -> None:
     """Datagrams of three sizes, 100 to 1,100 octets, arrive as they were sent."""
     receiver = within(target.host, lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM))

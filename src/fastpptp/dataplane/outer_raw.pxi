@@ -54,6 +54,8 @@ cdef extern from *:
 
 cdef enum:
     OUTER_BUFFER = 16 << 20
+    REFUSED_TIME = 2             # ms that a device may take for want of room,
+    REFUSED_REST = 100           # and ms for which one that took longer gets no second chance
 
 # How a message goes; which socket is full is told as one more.
 cdef enum:
@@ -223,6 +225,22 @@ cdef int outer_send(worker *w) noexcept nogil:
     return sent if sent >= 0 else -errno
 
 
+cdef bint worth_waiting(worker *w) noexcept nogil:
+    """The device has no room for the next message. One that is full has some soon; one that will not have
+    this message, such as a link whose far end takes less, would hold up everybody for ever."""
+    if w.out_ways[w.out_sent] != WAY_PACKET:
+        return True
+    if w.now < w.refusing_until:
+        return False
+    if w.refused_since == 0:
+        w.refused_since = w.now
+    if w.now - w.refused_since <= REFUSED_TIME:
+        return True
+    w.refused_since = 0
+    w.refusing_until = w.now + REFUSED_REST
+    return False
+
+
 cdef void outer_flush(worker *w) noexcept nogil:
     """Send the batch. What the socket does not take now stays, octet for octet, for the next time."""
     cdef int sent
@@ -234,7 +252,8 @@ cdef void outer_flush(worker *w) noexcept nogil:
         sent = outer_send(w)
         if sent > 0:
             w.out_sent += sent
-        elif sent == -EAGAIN or sent == -ENOBUFS or sent == -ENOMEM:
+            w.refused_since = 0
+        elif sent == -EAGAIN or ((sent == -ENOBUFS or sent == -ENOMEM) and worth_waiting(w)):
             w.out_stalled = w.out_ways[w.out_sent] + 1
             return
         elif sent == -EINTR:

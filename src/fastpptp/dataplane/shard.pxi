@@ -95,6 +95,8 @@ cdef struct worker:
     uint8_t notify
     uint8_t out_stalled          # which socket is full, 0 = none
     uint8_t out_waiting          # the way whose port has not taken all that it was given, 0 = none
+    uint64_t refused_since       # since when a device has no room for the next message, 0 = it has
+    uint64_t refusing_until
     uint16_t identification      # of the last IPv4 header that we wrote
     uint8_t watches_output
     uint32_t sleeping
