@@ -36,9 +36,7 @@ def captures() -> Path:
     return folder
 
 
-@pytest.fixture
-def hosts() -> Iterator[test_hosts.Hosts]:
-    """Network namespaces of this test's own."""
+def _hosts() -> Iterator[test_hosts.Hosts]:
     reason = test_hosts.missing()
     if reason:
         if os.environ.get("CI"):
@@ -46,3 +44,15 @@ def hosts() -> Iterator[test_hosts.Hosts]:
         pytest.skip(reason)
     with test_hosts.Hosts() as made:
         yield made
+
+
+@pytest.fixture
+def hosts() -> Iterator[test_hosts.Hosts]:
+    """Network namespaces of this test's own."""
+    yield from _hosts()
+
+
+@pytest.fixture(scope="module")
+def module_hosts() -> Iterator[test_hosts.Hosts]:
+    """Network namespaces that the tests of a module share."""
+    yield from _hosts()

@@ -84,8 +84,10 @@ def no_gre_cause(begun: Reading | None, found: Reading, peer: IPv4Address) -> st
         return _stray_cause(IPv4Address(found.counters["stray_source"]), peer)
     if growth(begun, found):
         return (
-            "Something on the way, mostly a NAT, spoils IP checksums, and such packets are dropped "
-            "here: update or replace it, or turn off its checksum or GRE offload"
+            "Packets with a wrong IP checksum came meanwhile and were dropped here, mostly a NAT's "
+            "fault: update or replace it, or turn off its checksum or GRE offload. If they are not "
+            f"this peer's (tcpdump -vni any ip proto 47 and host {peer} says bad cksum), a "
+            "firewall or NAT between blocks IP protocol 47"
         )
     return (
         "A firewall or NAT between blocks IP protocol 47 (GRE): let it through on the way, turn on "

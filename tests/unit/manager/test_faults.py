@@ -131,7 +131,7 @@ def test_no_gre_and_checksum_errors_since_the_call_began() -> None:
     memory.checksum_errors = 5003
     memory.run(6)
     text = told(memory, Fault.NO_GRE)
-    assert "spoils IP checksums" in text
+    assert "Packets with a wrong IP checksum came meanwhile" in text
     assert text.endswith("meanwhile: 3")
 
 
