@@ -26,10 +26,10 @@
 | GET /metrics, /healthz, /readyz | | see admin/monitor.py |
 
 `edited: true` says that their account was changed or deleted, and so the cause.
-Events are asked for by class, severity, client, group, user, since, until, text; after and before,
-sequence numbers, which are left out; newest, 1 for newest first; per_page; page: a number, first or
-last. Where the answer is not exact there are at most `total`, and pages may lack some of theirs;
-`newest` is the log's newest sequence number.
+Events are asked for by class, severity, client, group, user, cause, since, until, text; after and
+before, sequence numbers, which are left out; newest, 1 for newest first; per_page; page: a number,
+first or last. Where the answer is not exact there are at most `total`, and pages may lack some of
+theirs; `newest` is the log's newest sequence number.
 
 The `restart` of a reload names what of the bootstrap file holds from a restart.
 An error is {"error": what, "remedy": what to do, "problems": [{where, what, remedy}]}.

@@ -11,6 +11,7 @@ from typing import Any
 
 from fastpptp.errors import ConfigurationError, Problem
 from fastpptp.events.catalogue import CLASSES
+from fastpptp.events.causes import Cause
 from fastpptp.events.log import EVERY_CLIENT, LAST_PAGE, EventQuery
 from fastpptp.ppp.auth.types import AuthMethod
 from fastpptp.session import SessionState, SessionView
@@ -295,6 +296,10 @@ _EVENT_WORDS: Mapping[str, Word] = {
     "client": Word(IPv4Address, f"an IPv4 address, {EVERY_CLIENT} = all"),
     "group": Word(str, "a group"),
     "user": Word(str, "a user"),
+    "cause": Word(
+        _one_of({cause.code: cause.code for cause in Cause}),
+        "a cause's code, as docs/events.md lists them",
+    ),
     "since": _TIME,
     "until": _TIME,
     "text": Word(str, "a text"),

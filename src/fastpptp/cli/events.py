@@ -59,6 +59,7 @@ def filters(command: Callable[..., T]) -> Callable[..., T]:
         click.option("--client", metavar="IP", help="One client's; 0.0.0.0 is every client."),
         click.option("--group", metavar="NAME", help="One group's."),
         click.option("--user", metavar="NAME", help="One user's."),
+        click.option("--cause", metavar="CODE", help="With this cause, such as wrong-password."),
         click.option("--since", metavar="TIME", help="A time, or how long ago: 15m."),
         click.option("--until", metavar="TIME", help="Likewise."),
         click.option("--text", metavar="TEXT", help="Whose words have this; in any case."),

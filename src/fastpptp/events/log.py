@@ -99,6 +99,7 @@ class EventQuery:
     client: IPv4Address = EVERY_CLIENT
     group: str = ""
     user: str = ""
+    cause: str = ""
     since: datetime | None = None
     until: datetime | None = None
     text: str = ""
@@ -115,6 +116,7 @@ class EventQuery:
             and self.client in (EVERY_CLIENT, record.peer)
             and self.group in ("", record.group)
             and self.user in ("", record.user)
+            and self.cause in ("", record.occurrence.cause)
             and (self.since is None or record.wall >= self.since)
             and (self.until is None or record.wall <= self.until)
             and (self.after is None or record.sequence > self.after)

@@ -108,6 +108,7 @@ class HeadendSession(Session):
         "_echoes",
         "_failures",
         "_faults",
+        "_frame",
         "_last_encryption",
         "_last_ip",
         "_no_address",
@@ -200,6 +201,8 @@ class HeadendSession(Session):
         self._last_encryption: Encryption | None = None
         # Whether no method of address assignment had an address.
         self._no_address = False
+        # The frame that is being received.
+        self._frame = b""
         self._failures = Counter() if failures is None else failures
         nobody = Debugging(EventPolicy(), lambda name: None)
         self.debugging = nobody if debugging is None else debugging
@@ -224,6 +227,12 @@ class HeadendSession(Session):
         self.link.trace = heard.hears("PPPDECODE", "AUTHDECODE")
         self.link.debug = heard.hears("PPPDBG")
         return heard
+
+    def frame_received(self, frame: bytes, now: float) -> list[Effect]:
+        self._frame = frame
+        effects = super().frame_received(frame, now)
+        self._frame = b""
+        return effects
 
     def take_void(self) -> list[int]:
         """The tokens that were given up since the last call: their answers must be released."""
@@ -461,11 +470,16 @@ class HeadendSession(Session):
     def _auth_request(self, event: AuthRequest) -> list[Effect]:
         token = self._open_token(event.token, "auth")
         self.user = event.name
+        traced = self.link.trace
         wanted = self.listen().wanted["AUTHDBG"]
+        said: list[Effect] = []
+        if self.link.trace and not traced:  # the frame that says who it is
+            said += frame_decoded(self.about("rcvd "), FrameTrace(False, self._frame))
         return [
+            *said,
             Authenticate(
                 token, self.id, self.peer, event.method, event.name, event.credential, wanted
-            )
+            ),
         ]
 
     def _address_request(self, event: AddressRequest) -> list[Effect]:

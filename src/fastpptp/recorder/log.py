@@ -221,16 +221,18 @@ class EventDatabase:
         found = terms.Places()
         sequences, times = [], []
         for row in self._db.execute(
-            "SELECT place, sequence, time, class, severity, client, group_name, user_name, text "
-            "FROM events WHERE place >= ? AND place < ?",
+            "SELECT place, sequence, time, class, severity, client, group_name, user_name, "
+            "cause, text FROM events WHERE place >= ? AND place < ?",
             (start, start + terms.BLOCK),
         ):
-            place, sequence, at, cls, severity, client, group, user, words = row
+            place, sequence, at, cls, severity, client, group, user, cause, words = row
             sequences.append(sequence)
             times.append(at)
             having = terms.of_text(words)
             having |= {terms.of_class(cls), terms.of_severity(severity)}
             having |= {terms.of_group(group), terms.of_user(user)}
+            if cause:
+                having.add(terms.of_cause(cause))
             if client is not None:
                 having.add(terms.of_client(client))
             at_place = place - start

@@ -207,6 +207,8 @@ def _wanted(query: EventQuery) -> tuple[list[list[str]], list[str]]:
         all_of.append(terms.of_group(query.group))
     if query.user:
         all_of.append(terms.of_user(query.user))
+    if query.cause:
+        all_of.append(terms.of_cause(query.cause))
     if len(query.text.casefold()) >= terms.GRAM:
         all_of += terms.to_find(query.text)
     return [group for group in any_of if group], all_of
@@ -238,6 +240,8 @@ def _conditions(query: EventQuery) -> dict[str, list[Any]]:
         found["group_name = ?"] = [query.group]
     if query.user:
         found["user_name = ?"] = [query.user]
+    if query.cause:
+        found["cause = ?"] = [query.cause]
     return found
 
 

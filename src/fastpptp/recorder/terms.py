@@ -51,6 +51,10 @@ def of_user(user: str) -> str:
     return f"\0u{user}"
 
 
+def of_cause(code: str) -> str:
+    return f"\0x{code}"
+
+
 def of_text(words: str) -> set[str]:
     """Every term of an event's words: characters, threes of them, and the last two.
 

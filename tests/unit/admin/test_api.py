@@ -393,6 +393,11 @@ def test_ended_sessions(tmp_path: Path) -> None:
         found = await made.ask(made.client.events, **{"class": "PPTP"})
         causes = [e["cause"] for e in found["events"] if e["number"] == 35]
         assert causes == ["admin-logout", "account-changed"]
+        code, said = await made.cli("events", "--cause", "account-changed", "--json")
+        told = [f"{event['class']}/{event['number']}" for event in json.loads(said)]
+        assert (code, told) == (0, ["PPTP/35", "AUTH/28"])
+        code, said = await made.cli("events", "--cause", "boredom")
+        assert (code, "cause: 'boredom' is not valid" in said) == (4, True)
 
     run(tmp_path, test)
 

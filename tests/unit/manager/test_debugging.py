@@ -88,6 +88,7 @@ def test_a_user_and_nobody_else() -> None:
     dial(memory, "bob", OTHER)
     assert {"PPPDBG", "PPPDECODE", "AUTHDBG", "AUTHDECODE"} <= classes(memory)
     assert {event.fields["user"] for event in covered(memory)} == {"alice"}
+    assert "[CHAP Response id=0x" in covered(memory)[0].text()  # what told the name
     memory.run(70)
     assert "PPTPDECODE" in classes(memory)  # a keep-alive
     assert {event.peer for event in covered(memory)} == {PEER}

@@ -25,10 +25,11 @@ def told(
     client: int | None = None,
     group: str = "",
     user: str = "",
+    code: str = "",
     seconds: float = 0.0,
 ) -> EventRecord:
     """A record `seconds` after noon."""
-    fields = {"group": group, "user": user}
+    fields = {"group": group, "user": user, "code": code}
     peer = None if client is None else IPv4Address(client)
     happened = Told(cls, 47, peer, fields, words, severity, shown=True)
     return EventRecord(sequence, NOON + timedelta(seconds=seconds), 1, happened, LOGGED)

@@ -35,7 +35,8 @@ def records(count: int, seed: int) -> list[EventRecord]:
             told(
                 sequence, words, cls=rng.choice(CLASSES), severity=rng.randint(1, 13),
                 client=rng.choice((None, 7, 8, 9)), group=rng.choice(("", "sales", "Base Group")),
-                user=rng.choice(("", "alice", "bob", f"u{rng.randint(0, 99)}")), seconds=seconds,
+                user=rng.choice(("", "alice", "bob", f"u{rng.randint(0, 99)}")),
+                code=rng.choice(("", "", "throttled", "loopback")), seconds=seconds,
             )
         )  # fmt: skip
     return made
@@ -82,6 +83,7 @@ QUERIES = st.builds(
     client=st.sampled_from((EVERY_CLIENT, IPv4Address(7), IPv4Address(99))),
     group=st.sampled_from(("", "sales", "none")),
     user=st.sampled_from(("", "alice", "u5", "ALICE")),
+    cause=st.sampled_from(("", "", "throttled", "shutdown")),
     since=MOMENTS,
     until=MOMENTS,
     text=TEXTS,
@@ -96,7 +98,7 @@ QUERIES = st.builds(
 def key(record: EventRecord) -> tuple[object, ...]:
     return (
         record.sequence, record.wall, record.repeat, record.cls, record.number, record.severity,
-        record.peer, record.group, record.user, record.text(),
+        record.peer, record.group, record.user, record.occurrence.cause, record.text(),
     )  # fmt: skip
 
 
