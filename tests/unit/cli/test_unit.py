@@ -108,3 +108,14 @@ def test_a_program_that_the_service_could_not_reach(tmp_path: Path) -> None:
 def test_words_of_a_command_line() -> None:
     assert unit.quoted("/opt/a b/100%/$x") == '"/opt/a b/100%%/$$x"'
     assert unit.quoted("/opt/fastpptp/bin/fastpptp") == "/opt/fastpptp/bin/fastpptp"
+
+
+@pytest.mark.parametrize(("goal", "says"), [("install", ""), ("uninstall", "--undo ")])
+def test_make_calls_the_installer(goal: str, says: str) -> None:
+    repository = Path(__file__).resolve().parents[3]
+    done = subprocess.run(
+        ["make", "-n", goal, "PREFIX=/srv/vpn"],
+        cwd=repository, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.splitlines()[-1] == f"ci/install {says}/srv/vpn"
+    assert os.access(repository / "ci" / "install", os.X_OK)
