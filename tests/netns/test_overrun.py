@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import pytest
 
 from fastpptp.backends.nftables import OwnTable
-from fastpptp.server.net import open_receiver_of_last_resort
+from fastpptp.dataplane import Dataplane, DropReason
+from fastpptp.server.net import open_gre, open_receiver_of_last_resort
 from tests.hosts import Host, Hosts
 from tests.netns.test_dataplane import within
 
@@ -103,3 +104,28 @@ def test_a_second_socket_keeps_it_quiet(overrun: Overrun) -> None:
     with within(overrun.server, open_receiver_of_last_resort):
         assert overrun.answers() == set()
     assert overrun.answers() == {(UNREACHABLE, PROTOCOL_UNREACHABLE)}
+
+
+def test_what_the_buffer_has_no_room_for_is_counted(overrun: Overrun) -> None:
+    """By the worker whose socket it was; what another worker's filter leaves out is no loss."""
+    pairs = [socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM) for _ in range(2)]
+    outer = within(overrun.server, lambda: [open_gre() for _ in range(2)])
+    with ExitStack() as stack:
+        for end in (*outer, *(end for pair in pairs for end in pair)):
+            stack.enter_context(end)
+        fds = [[end.fileno() for end in ends] for ends in (outer, [pair[0] for pair in pairs])]
+        dataplane = stack.enter_context(Dataplane(*fds))
+        for end in outer:
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        overrun.answers()
+        lost = dataplane.drop_counts()["outer buffer full"]
+        assert 0 < lost < PACKETS
+        assert dataplane.drops[:, DropReason.OUTER_BUFFER_FULL].tolist() == [0, lost]  # Call-ID 1
+        while dataplane.poll_once():
+            pass
+        assert dataplane.drop_counts() == {
+            "outer buffer full": lost,
+            "unknown call": PACKETS - lost,
+        }
+        overrun.answers()
+        assert dataplane.drop_counts()["outer buffer full"] == 2 * lost
