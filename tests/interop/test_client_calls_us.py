@@ -76,6 +76,18 @@ def test_ping(name: str, client: Guest, headend: Headend) -> None:
         assert any(line.startswith(text) for line in texts), (text, texts)
 
 
+def test_a_client_that_rejects_ccp_is_told_of(client: Guest, headend: Headend) -> None:
+    """It could be encrypted, and is not."""
+    headend.configure(["MSCHAPv2"], ["128-bit"])
+    seen = headend.last_event()
+    assert dial(client, "noccp") == 0, client.run("cat /tmp/client.log /tmp/client.out")[1]
+    client.check(f"ping -c 1 -W 2 {INNER}")
+    told = [text for text in headend.texts_since(seen) if text.startswith("PPP/132")]
+    assert [text.partition("\n")[0] for text in told] == [
+        "PPP/132 User [alice] is not encrypted: the peer rejects CCP"
+    ]
+
+
 @pytest.mark.parametrize("name", ["MSCHAPv2 128 stateless", "MSCHAPv2 128 stateful"])
 def test_fifty_megabytes_each_way(
     name: str, client: Guest, headend: Headend, bridge: test_hosts.Host, share: Path, tmp_path: Path
