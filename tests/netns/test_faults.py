@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from fastpptp.admin.client import AdminClient
 from tests.headend import INNER, Headend
 from tests.hosts import Host, Hosts
 
@@ -85,10 +86,6 @@ class Ailment:
 AILMENTS = (
     Ailment("well", options=("--exec", f"ping -q -i 0.1 -w 600 {INNER}")),
     Ailment(
-        "blocked", "PPTP/114", "blocks IP protocol 47",
-        OUT + "add rule ip ailment out ip protocol 47 drop",
-    ),
-    Ailment(
         "spoiled", "PPTP/114", "Packets with a wrong IP checksum came",
         OUT + "add rule ip ailment out ip protocol 47 @nh,80,16 set 0x1234",
     ),
@@ -111,6 +108,7 @@ class Ward:
 
     def __init__(self, hosts: Hosts, headend: Headend) -> None:
         self.headend = headend
+        self._admin = AdminClient(headend.state / "admin.sock")
         self._hosts = hosts
         self._addresses: dict[str, str] = {}
 
@@ -136,13 +134,13 @@ class Ward:
     def told(self) -> dict[str, list[str]]:
         """Warnings by the client's address, as CLASS/number and text."""
         found: dict[str, list[str]] = {address: [] for address in self._addresses.values()}
-        for event in self.headend.json("events"):
+        for event in self._admin.events(per_page=1000)["events"]:
             if event["severity"] <= 3 and event["client"] in found:
                 found[event["client"]].append(f"{event['class']}/{event['number']} {event['text']}")
         return found
 
     def assigned(self, ailment: Ailment) -> str | None:
-        rows = self.headend.sessions()
+        rows = self._admin.sessions()
         return next((r["address"] for r in rows if r["peer"] == self.address(ailment)), None)
 
 
