@@ -34,6 +34,7 @@ BENCHES = {
     "bench_workers": 120,
     "bench_store": 120,
     "bench_events": 700,
+    "bench_snmp": 300,
     "bench_sessions": 900,
 }
 RESULTS = Path(__file__).parent / "results"

@@ -21,6 +21,7 @@ import pytest
 from fastpptp.admin.client import AdminClient
 from fastpptp.bootstrap import Bootstrap
 from fastpptp.events.causes import Cause
+from fastpptp.snmp.notices import Failure
 from fastpptp.store import Store
 from tests import hosts as test_hosts
 from tests.headend import INNER, Headend
@@ -350,6 +351,7 @@ def test_a_session_is_ended_by_who_may(site: Site) -> None:
     )
     assert status(number) not in site.walk(f"{PRODUCT}.2.1.2.3.3")
     site.event(f"sessions logged out: {number}")
+    site.event(f"SNMP/103 SNMP manager 127.0.0.1 set {status(number)} to destroy")
     site.dial("alice")
 
 
@@ -400,6 +402,43 @@ def agent_pid(site: Site) -> int:
         if b"fastpptp.snmp" in Path("/proc", pid, "cmdline").read_bytes()
     ]
     return found
+
+
+# Any octets, and parts of a real request, as fast as they can be sent.
+HOSTILE = """
+import random, socket, sys
+target, request = ("127.0.0.1", 161), bytes.fromhex(sys.argv[1])
+chosen, sender = random.Random(1), socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for number in range(6000):
+    wrong = bytearray(request)
+    for _ in range(chosen.randrange(4)):
+        wrong[chosen.randrange(len(wrong))] = chosen.randrange(256)
+    kinds = (chosen.randbytes(chosen.randrange(1500)), wrong[: chosen.randrange(len(wrong))], wrong)
+    sender.sendto(kinds[number % 3], target)
+"""
+# A GetBulk of SNMPv2c with a community that is none.
+REQUEST = (
+    "302b02010104067075626c6963a51e0204123456780201000201643010300e060a2b0601040198040201020500"
+)
+
+
+def test_datagrams_of_any_octets(site: Site) -> None:
+    """The agent lives, answers, holds no more, and the log has a line for each kind of failure."""
+    pid = agent_pid(site)
+    before, told = resident(pid), len(list(site.events()))
+    site.tool(sys.executable, "-c", HOSTILE, REQUEST)
+    site.headend.wait(lambda: not silent(site), "is not answered for any more")
+    assert agent_pid(site) == pid
+    assert resident(pid) - before < 4096
+    assert len(list(site.events())) - told <= len(Failure)
+    assert int(site.get(".1.3.6.1.2.1.11.6.0")) > 1000
+
+
+def resident(pid: int) -> int:
+    """Anonymous memory of a process, KiB."""
+    found = re.search(r"RssAnon:\s*(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    assert found is not None
+    return int(found[1])
 
 
 def test_an_agent_that_is_killed_is_started_again(site: Site) -> None:

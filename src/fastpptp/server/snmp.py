@@ -13,6 +13,7 @@ from fastpptp.server.child import Child
 from fastpptp.settings.resolve import SnmpSettings
 from fastpptp.snmp import order
 from fastpptp.snmp.agent import Access
+from fastpptp.snmp.notices import Ended, Notice
 from fastpptp.snmp.usm import User
 
 MODULE = "fastpptp.snmp"
@@ -102,9 +103,14 @@ class SnmpService:
             return
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
-            failure, count, manager = order.read_failure(line)
-            told = occur("SNMP", 100, manager=manager, reason=failure.value, count=count)
-            self._record(told)
+            self._record(_event(order.read_notice(line)))
+
+
+def _event(notice: Notice) -> Occurrence:
+    if isinstance(notice, Ended):
+        return occur("SNMP", 103, manager=notice.manager, object=notice.object)
+    reason = notice.failure.value
+    return occur("SNMP", 100, manager=notice.manager, reason=reason, count=notice.count)
 
 
 def access(settings: SnmpSettings) -> Access:

@@ -13,11 +13,11 @@ from fastpptp.admin.client import AdminClient
 from fastpptp.errors import FastpptpError
 from fastpptp.snmp import message, responder
 from fastpptp.snmp.ber import DecodeError, Reader
-from fastpptp.snmp.failures import Failure, Failures, Tell
 from fastpptp.snmp.message import LARGEST, V1, V2C, V3, Pdu, PduType
+from fastpptp.snmp.notices import Ended, Failure, Failures, Tell
 from fastpptp.snmp.objects import GROUPS
 from fastpptp.snmp.source import Source
-from fastpptp.snmp.tree import Tree
+from fastpptp.snmp.tree import Instance, Tree
 from fastpptp.snmp.usm import DISCOVERY, Engine, User, WrongError
 
 
@@ -32,7 +32,7 @@ class Access:
 
 
 class Agent:
-    """Answers datagrams: `handle`. `tell` is told of failures.
+    """Answers datagrams: `handle`. `tell` is told of failures, and of what was ended.
 
     `engine` is the identifier of an SNMPv3 engine, `boots` its number of starts or what rises so.
     """
@@ -49,6 +49,7 @@ class Agent:
     ) -> None:
         self._access = access
         self._clock = clock
+        self._tell = tell
         self._failures = Failures(tell)
         self.counts: Counter[str] = Counter()
         self._source = Source(admin, Tree(GROUPS), self.counts, clock)
@@ -91,7 +92,7 @@ class Agent:
             self.counts["bad_use"] += 1
             self._failed(Failure.WRITE, address)
         largest = LARGEST - len(asked.community)
-        answer = self._answer(asked.pdu, version, may_write, largest)
+        answer = self._answer(asked.pdu, version, may_write, largest, address)
         return message.community_message(version, asked.community, answer)
 
     def _user_message(
@@ -103,15 +104,21 @@ class Agent:
             if error.wrong not in DISCOVERY:
                 self._failed(Failure.USER, address)
             return error.report
-        return asked.seal(self._answer(asked.pdu, V2C, asked.may_write, asked.largest))
+        answer = self._answer(asked.pdu, V2C, asked.may_write, asked.largest, address)
+        return asked.seal(answer)
 
-    def _answer(self, pdu: Pdu, version: int, may_write: bool, largest: int) -> bytes:
+    def _answer(self, pdu: Pdu, version: int, may_write: bool, largest: int, address: str) -> bytes:
         try:
             view = self._source.view()
         except FastpptpError:
             return responder.failed(pdu, version)
+
+        def end(found: Instance) -> None:
+            self._source.end(found)
+            self._tell(Ended(str(found), address))
+
         return responder.respond(
-            pdu, view, version=version, may_write=may_write, end=self._source.end, largest=largest
+            pdu, view, version=version, may_write=may_write, end=end, largest=largest
         )
 
 

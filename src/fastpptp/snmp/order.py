@@ -9,10 +9,10 @@ from ipaddress import IPv4Network
 from pathlib import Path
 
 from fastpptp.snmp.agent import Access
-from fastpptp.snmp.failures import Failure
+from fastpptp.snmp.notices import Ended, Failure, Notice, Refused
 from fastpptp.snmp.usm import User
 
-# Longer than any order and any line of failures.
+# Longer than any order and any notice.
 LONGEST = 65_536
 
 
@@ -51,10 +51,17 @@ def receive(connection: socket.socket) -> tuple[Order, socket.socket]:
     return Order(Path(plain["admin"]), access), socket.socket(fileno=fds[0])
 
 
-def failure_line(failure: Failure, count: int, address: str) -> bytes:
-    return json.dumps([failure.name, count, address]).encode() + b"\n"
+def notice_line(notice: Notice) -> bytes:
+    if isinstance(notice, Ended):
+        plain: list[object] = [notice.object, notice.manager]
+    else:
+        plain = [notice.failure.name, notice.count, notice.manager]
+    return json.dumps(plain).encode() + b"\n"
 
 
-def read_failure(line: bytes) -> tuple[Failure, int, str]:
-    name, count, address = json.loads(line)
-    return Failure[name], count, address
+def read_notice(line: bytes) -> Notice:
+    plain = json.loads(line)
+    if len(plain) == 2:
+        return Ended(*plain)
+    name, count, manager = plain
+    return Refused(Failure[name], count, manager)

@@ -13,8 +13,8 @@ from struct import Struct
 from fastpptp.admin.client import AdminClient
 from fastpptp.snmp import order
 from fastpptp.snmp.agent import Agent
-from fastpptp.snmp.failures import Failure
 from fastpptp.snmp.mib import ALTIGA
+from fastpptp.snmp.notices import Notice
 
 # Datagrams are answered in rounds, between which the headend may have gone.
 ROUND = 64
@@ -83,11 +83,10 @@ class _Server:
         except OSError:
             self._agent.counts["unanswered"] += 1
 
-    def _tell(self, failure: Failure, count: int, address: str) -> None:
+    def _tell(self, notice: Notice) -> None:
         """Tell the headend; it has to keep up, or is not told."""
-        line = order.failure_line(failure, count, address)
         with suppress(OSError):
-            self._connection.send(line, socket.MSG_DONTWAIT)
+            self._connection.send(order.notice_line(notice), socket.MSG_DONTWAIT)
 
 
 def _from(control: list[tuple[int, int, bytes]]) -> bytes:

@@ -13,14 +13,14 @@ from fastpptp.errors import FastpptpError
 from fastpptp.snmp import ber, message
 from fastpptp.snmp.ber import Oid
 from fastpptp.snmp.message import LARGEST, UNFRAGMENTED, V1, Binding, ErrorStatus, Pdu, PduType
-from fastpptp.snmp.mib import DESTROY, Column, Row
-from fastpptp.snmp.tree import END_OF_MIB_VIEW, View, binding
+from fastpptp.snmp.mib import DESTROY
+from fastpptp.snmp.tree import END_OF_MIB_VIEW, Instance, View, binding
 
 # What a message and a PDU have around the variable bindings, the community aside: more than that.
 AROUND = 64
 
 # Carries out a destroy(6).
-End: TypeAlias = Callable[[Column, Row], object]
+End: TypeAlias = Callable[[Instance], object]
 
 # RFC 3584 section 4.4.
 IN_VERSION_1: Mapping[ErrorStatus, ErrorStatus] = MappingProxyType(
@@ -157,22 +157,22 @@ def _after(view: View, names: list[Oid]) -> tuple[list[Oid], list[bytes]]:
 def _set(pdu: Pdu, view: View, may_write: bool, end: End) -> None:
     """All is judged before anything is done (RFC 3416 4.2.5)."""
     ends = [_judged(view, wanted, may_write, index) for index, wanted in enumerate(pdu.bindings, 1)]
-    for index, (column, row) in enumerate(ends, 1):
+    for index, found in enumerate(ends, 1):
         try:
-            end(column, row)
+            end(found)
         except FastpptpError:
             raise _RefusedError(ErrorStatus.COMMIT_FAILED, index) from None
 
 
-def _judged(view: View, wanted: Binding, may_write: bool, index: int) -> tuple[Column, Row]:
-    """The column and row that this Set ends."""
+def _judged(view: View, wanted: Binding, may_write: bool, index: int) -> Instance:
+    """What this Set ends."""
     if not may_write:
         raise _RefusedError(ErrorStatus.NO_ACCESS, index)
-    found = view.row(wanted.name)
+    found = view.instance(wanted.name)
     if found is None:
         known = view.get(wanted.name)[0] not in EXCEPTIONS
         raise _RefusedError(ErrorStatus.NOT_WRITABLE if known else ErrorStatus.NO_CREATION, index)
-    if found[0].end is None:
+    if found.column.end is None:
         raise _RefusedError(ErrorStatus.NOT_WRITABLE, index)
     if wanted.tag != ber.INTEGER:
         raise _RefusedError(ErrorStatus.WRONG_TYPE, index)

@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 
 from fastpptp.admin.client import AdminClient
 from fastpptp.errors import FastpptpError
-from fastpptp.snmp.mib import Column, Row, State
-from fastpptp.snmp.tree import Tree, View
+from fastpptp.snmp.mib import State
+from fastpptp.snmp.tree import Instance, Tree, View
 
 LIFETIME = 1.0  # seconds
 SHARE = 20
@@ -43,10 +43,10 @@ class Source:
             raise self._known
         return self._known
 
-    def end(self, column: Column, row: Row) -> None:
+    def end(self, found: Instance) -> None:
         """Carry out a destroy(6). FastpptpError: the headend would not."""
-        if column.end is not None:
-            column.end(self._admin, row)
+        if found.column.end is not None:
+            found.column.end(self._admin, found.row)
         self._known = None
 
     def _ask(self) -> View | FastpptpError:

@@ -28,6 +28,18 @@ class Series:
     column: Column | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """A value in a table: its column, and its row with the row's index."""
+
+    column: Column
+    index: Oid
+    row: Row
+
+    def __str__(self) -> str:
+        return ".".join((self.column.name, *map(str, self.index)))
+
+
 class Tree:
     """The objects that are declared, in the order of their identifiers."""
 
@@ -83,13 +95,14 @@ class View:
                 return self._binding(series, indices[0])
         return None
 
-    def row(self, name: Oid) -> tuple[Column, Row] | None:
-        """The column and row of an instance in a table."""
+    def instance(self, name: Oid) -> Instance | None:
+        """The instance `name` if it is one in a table."""
         series = self._series_of(name)
         if series is None or series.table is None or series.column is None:
             return None
-        row = self._rows(series.table).rows.get(name[len(series.prefix) :])
-        return None if row is None else (series.column, row)
+        index = name[len(series.prefix) :]
+        row = self._rows(series.table).rows.get(index)
+        return None if row is None else Instance(series.column, index, row)
 
     def _series_of(self, name: Oid) -> Series | None:
         place = bisect_right(self._tree.prefixes, name) - 1

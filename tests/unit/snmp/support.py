@@ -9,7 +9,7 @@ from fastpptp.admin.meter import MONITORED
 from fastpptp.admin.snapshot import EventCount, SessionRow, Snapshot, TunnelRow
 from fastpptp.errors import UnavailableError
 from fastpptp.snmp.agent import Access, Agent
-from fastpptp.snmp.failures import Failure
+from fastpptp.snmp.notices import Failure, Notice, Refused
 
 ENGINE = bytes.fromhex("80000c0405") + b"fastpptp"
 MANAGER = "192.0.2.9"
@@ -67,13 +67,17 @@ class Site:
 
     def __init__(self, *snapshots: Snapshot, access: Access | None = None) -> None:
         self.now = 100.0
-        self.told: list[tuple[Failure, int, str]] = []
+        self.told: list[Notice] = []
         self.admin = FakeAdmin(list(snapshots) or [snapshot(session(1))])
         wanted = access or Access(READ, WRITE)
         self.agent = Agent(
-            wanted, self.admin, lambda *words: self.told.append(words),  # type: ignore[arg-type]
+            wanted, self.admin, self.told.append,  # type: ignore[arg-type]
             engine=ENGINE, boots=7, clock=lambda: self.now,
         )  # fmt: skip
+
+    def failures(self) -> list[Failure]:
+        """Those that were told."""
+        return [notice.failure for notice in self.told if isinstance(notice, Refused)]
 
     def ask(self, data: bytes, manager: str = MANAGER) -> bytes | None:
         return self.agent.handle(data, manager)

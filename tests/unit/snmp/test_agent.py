@@ -15,11 +15,12 @@ from pysnmp.proto.rfc1902 import Integer32, OctetString
 
 from fastpptp.snmp import ber
 from fastpptp.snmp.agent import Access
-from fastpptp.snmp.failures import INTERVAL, Failure
 from fastpptp.snmp.message import UNFRAGMENTED
 from fastpptp.snmp.mib import STATISTICS
+from fastpptp.snmp.notices import INTERVAL, Ended, Failure, Refused
 from fastpptp.snmp.usm import User
 from tests.unit.snmp.support import (
+    MANAGER,
     READ,
     WRITE,
     Site,
@@ -211,6 +212,7 @@ def test_what_cannot_be_set(name: Oid, value: Any, community: str, status: int, 
     asked = message(SET, name, value=value, community=community, version=0)
     assert read(site.ask(asked, MANAGER_TWO), 0)[:2] == (in_v1, 1)
     assert site.admin.ended == []
+    assert not any(isinstance(notice, Ended) for notice in site.told)
 
 
 MANAGER_TWO = "192.0.2.10"
@@ -223,6 +225,7 @@ def test_ends() -> None:
         assert read(site.ask(message(SET, name, value=DESTROY, community=WRITE)))[0] == NO_ERROR
     session_three = {"session": 3}
     assert site.admin.ended == [session_three, "10.0.0.1", session_three, session_three]
+    assert site.told[1] == Ended("alPptpStatsTunnelRowStatus.10.0.0.1", MANAGER)
     # What was read is not kept after a Set.
     assert site.admin.asked == 4
 
@@ -288,7 +291,7 @@ def test_who_may_not_ask() -> None:
     assert site.ask(message(GET, UP_TIME, community=""), "192.0.2.1") is None
     assert site.ask(message(GET, UP_TIME, community="Write"), "192.0.2.1") is None
     assert site.ask(asked, "192.0.2.1") is not None
-    assert [words[0] for words in site.told] == [Failure.MANAGER, Failure.COMMUNITY]
+    assert site.failures() == [Failure.MANAGER, Failure.COMMUNITY]
     assert site.agent.counts["bad_community"] == 2
 
 
@@ -297,10 +300,10 @@ def test_failures_are_told_seldom() -> None:
     wrong = message(GET, UP_TIME, community="x")
     for place in range(100):
         site.ask(wrong, f"192.0.2.{place}")
-    assert site.told == [(Failure.COMMUNITY, 1, "192.0.2.0")]
+    assert site.told == [Refused(Failure.COMMUNITY, 1, "192.0.2.0")]
     site.now += INTERVAL
     site.ask(wrong, "192.0.2.250")
-    assert site.told[1:] == [(Failure.COMMUNITY, 100, "192.0.2.250")]
+    assert site.told[1:] == [Refused(Failure.COMMUNITY, 100, "192.0.2.250")]
 
 
 GOOD = message("GetBulkRequestPDU", UP_TIME, (*SESSIONS, ID), repeat=(1, 5))
@@ -311,7 +314,7 @@ ALL = Access(READ, WRITE, User("operator", "authentic1", "private12"))
 def test_any_octets(data: bytes) -> None:
     site = Site(access=ALL)
     assert site.ask(data) is None
-    assert site.told[0][0] is Failure.MALFORMED
+    assert site.failures() == [Failure.MALFORMED]
 
 
 @given(st.data())

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from fastpptp.snmp import ber
 from fastpptp.snmp.agent import Access
-from fastpptp.snmp.failures import Failure
+from fastpptp.snmp.notices import Failure
 from fastpptp.snmp.usm import TIME_WINDOW, User, Wrong, localized
 from tests.unit.snmp.support import ENGINE, Site
 from tests.unit.snmp.test_agent import UP_TIME
@@ -118,7 +118,7 @@ def test_a_user_without_a_privacy_password() -> None:
 def test_what_is_reported(changes: dict[str, Any], wrong: Wrong, told: bool) -> None:
     asked = site()
     assert reported(asked.ask(message(**changes))) is wrong
-    assert [words[0] for words in asked.told] == ([Failure.USER] if told else [])
+    assert asked.failures() == ([Failure.USER] if told else [])
     flags = changes.get("flags", REPORTABLE | PRIVATE | AUTHENTICATED) & ~REPORTABLE
     assert asked.ask(message(**{**changes, "flags": flags})) is None
 
@@ -143,7 +143,7 @@ def test_a_request_grows_too_old() -> None:
 def test_what_is_malformed(spoiled: Callable[[], bytes]) -> None:
     asked = site()
     assert asked.ask(spoiled()) is None
-    assert asked.told[0][0] is Failure.MALFORMED
+    assert asked.failures() == [Failure.MALFORMED]
 
 
 GOOD = message()

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from fastpptp.events.catalogue.kind import WARNING, WARNING_HIGH, EventType, Kinds
+from fastpptp.events.catalogue.kind import (
+    INFORMATION_HIGH,
+    WARNING,
+    WARNING_HIGH,
+    EventType,
+    Kinds,
+)
 
 SNMP: Kinds = {
     100: EventType(
@@ -25,6 +31,12 @@ SNMP: Kinds = {
         "The SNMP agent ended and is started again: {reason}",
         "Somebody killed it, or a fault of fastpptp.",
         "If nobody killed it, report it.",
+        shows_peer=False,
+    ),
+    103: EventType(
+        INFORMATION_HIGH,
+        "SNMP manager {manager} set {object} to destroy",
+        "What that row of the table is, a session or the tunnels to a peer, is ended.",
         shows_peer=False,
     ),
 }

@@ -1,4 +1,4 @@
-"""Requests that were not answered, told seldom: each kind at once, then once a minute."""
+"""What the headend is told. Failures seldom: each kind at once, then once a minute."""
 
 from __future__ import annotations
 
@@ -20,8 +20,25 @@ class Failure(Enum):
     MALFORMED = "no SNMP message that is understood here"
 
 
-# Is told why, how many there were since it was last told, and the address of the last.
-Tell: TypeAlias = Callable[[Failure, int, str], object]
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Requests that failed: why, how many since it was last told, and who sent the last."""
+
+    failure: Failure
+    count: int
+    manager: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """Something that a manager has ended: the object that it set."""
+
+    object: str
+    manager: str
+
+
+Notice: TypeAlias = Refused | Ended
+Tell: TypeAlias = Callable[[Notice], object]
 
 
 @dataclass(slots=True)
@@ -35,6 +52,6 @@ class Failures:
     def add(self, failure: Failure, address: str, now: float) -> None:
         count = self._counts.get(failure, 0) + 1
         if now - self._told.get(failure, -INTERVAL) >= INTERVAL:
-            self.tell(failure, count, address)
+            self.tell(Refused(failure, count, address))
             self._told[failure], count = now, 0
         self._counts[failure] = count
