@@ -42,9 +42,10 @@ import json
 import os
 import socket
 import stat
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 
@@ -53,6 +54,7 @@ from fastpptp.admin import PREFIX, feed, views
 from fastpptp.admin.author import administrator, author
 from fastpptp.admin.body import read_body
 from fastpptp.admin.debugging import Debug
+from fastpptp.admin.listing import listing
 from fastpptp.admin.meter import Meter
 from fastpptp.admin.monitor import Monitor
 from fastpptp.admin.query import (
@@ -77,8 +79,6 @@ from fastpptp.session import Cause, SessionView
 PATH_LIMIT = 107  # sun_path without its NUL
 PING_WAIT = 2.0  # seconds
 
-# A long list lets others have their turn at this many sessions.
-TURN = 256
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Reload = Callable[[], Awaitable[Reloaded]]
@@ -126,14 +126,14 @@ class AdminApi:
     async def version(self, request: web.Request) -> web.Response:
         return web.json_response({"version": __version__, "pid": os.getpid()})
 
-    async def sessions(self, request: web.Request) -> web.Response:
-        who, rows = administrator(request), []
+    async def sessions(self, request: web.Request) -> web.StreamResponse:
+        who, wanted = administrator(request), session_filter(request.query)
         now, wall = asyncio.get_running_loop().time(), wall_clock()
-        for view in self._headend.sessions(session_filter(request.query)):
-            rows.append(views.session_summary(view, self._meter.row(who, view), now, wall))
-            if len(rows) % TURN == 0:
-                await asyncio.sleep(0)
-        return web.json_response({"sessions": rows})
+
+        def row(view: SessionView) -> Mapping[str, Any]:
+            return views.session_summary(view, self._meter.row(who, view), now, wall)
+
+        return await listing(request, self._headend, row, wanted)
 
     async def top(self, request: web.Request) -> web.Response:
         who = administrator(request)
@@ -227,8 +227,13 @@ class AdminApi:
     async def statistics(self, request: web.Request) -> web.Response:
         return web.json_response(self._meter.totals(administrator(request)))
 
-    async def pptp_statistics(self, request: web.Request) -> web.Response:
-        return web.json_response(self._meter.pptp(administrator(request)))
+    async def pptp_statistics(self, request: web.Request) -> web.StreamResponse:
+        who = administrator(request)
+
+        def row(view: SessionView) -> Mapping[str, Any]:
+            return views.session_statistics(view, self._meter.row(who, view))
+
+        return await listing(request, self._headend, row, head=self._meter.pptp(who))
 
     async def reset(self, request: web.Request) -> web.Response:
         self._meter.reset(administrator(request), wall_clock())

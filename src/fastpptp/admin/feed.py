@@ -10,13 +10,11 @@ from datetime import datetime
 from typing import Any
 
 from fastpptp import __version__
+from fastpptp.admin.listing import batches
 from fastpptp.admin.snapshot import COUNTERS, TunnelRow
 from fastpptp.manager.tunnel import Tunnel
 from fastpptp.server.runtime import Headend
 from fastpptp.session import SessionView
-
-# Sessions or tunnels in a line.
-BATCH = 128
 
 
 async def lines(
@@ -27,10 +25,10 @@ async def lines(
     yield _line("head", [__version__, socket.gethostname(), headend.uptime(now), totals])
     repeats = headend.events.repeats.items()
     yield _line("events", [(cls, number, count) for (cls, number), count in repeats])
-    for tunnels in _batches(headend.manager.tunnels()):
+    for tunnels in batches(headend.manager.tunnels()):
         yield _line("tunnels", [_tunnel(tunnel) for tunnel in tunnels])
         await asyncio.sleep(0)
-    for ids in _batches(headend.manager.session_ids()):
+    for ids in batches(headend.manager.session_ids()):
         known = [view for view in map(headend.manager.session, ids) if view is not None]
         yield _line("sessions", list(_sessions(headend, known, now, wall.timestamp())))
         await asyncio.sleep(0)
@@ -39,10 +37,6 @@ async def lines(
 
 def _line(kind: str, rows: list[Any]) -> bytes:
     return json.dumps([kind, rows], separators=(",", ":")).encode() + b"\n"
-
-
-def _batches(items: list[Any]) -> Iterator[list[Any]]:
-    return (items[place : place + BATCH] for place in range(0, len(items), BATCH))
 
 
 def _tunnel(tunnel: Tunnel) -> TunnelRow:

@@ -89,15 +89,11 @@ class Meter:
         return 0 if row is None else row["rx_octets"] + row["tx_octets"]
 
     def pptp(self, who: str) -> dict[str, Any]:
-        """Monitoring | Statistics | PPTP."""
+        """Monitoring | Statistics | PPTP, but for the sessions."""
         totals = self.totals(who)
         return {
             "reset_at": totals["reset_at"],
             "totals": {name: totals[name] for name in PPTP_TOTALS},
-            "sessions": [
-                views.session_statistics(view, self.row(who, view))
-                for view in self._headend.manager.sessions()
-            ],
         }
 
     def monitored(self) -> dict[str, Any]:
@@ -111,7 +107,7 @@ class Meter:
     def _totals(self) -> dict[str, Any]:
         headend = self._headend
         return {
-            **views.statistics(headend.statistics(), headend.manager.sessions()),
+            **views.statistics(headend.statistics(), headend.manager.protections()),
             **headend.payload(),
             **self._limits(),
             "drops": headend.drops(),

@@ -7,7 +7,6 @@ is counted twice, so nothing here can disagree with `fastpptp statistics`.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections import Counter as Count
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -172,10 +171,10 @@ def _payload(name: str) -> Callable[[Scrape], Samples]:
 
 
 def _protected(scrape: Scrape) -> Samples:
-    return Count(
-        (view.method.value if view.method else "none", str(view.encryption or "none"))
-        for view in scrape.headend.manager.sessions()
-    ).items()
+    return [
+        ((method.value if method else "none", str(encryption or "none")), sessions)
+        for (method, encryption), sessions in scrape.headend.manager.protections().items()
+    ]
 
 
 def _events(scrape: Scrape) -> Samples:

@@ -7,18 +7,20 @@ durations seconds.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from fastpptp.addresses.pools import PoolUsage
-from fastpptp.admin.query import encryption_of
+from fastpptp.admin.query import NO_ENCRYPTION
 from fastpptp.events.format import reference
 from fastpptp.events.log import EventPage, EventRecord
 from fastpptp.manager import Departure, Statistics
 from fastpptp.manager.accounting import BY_CAUSE
+from fastpptp.methods import AuthMethod
 from fastpptp.session import SessionState, SessionView
+from fastpptp.session.view import Encryption
 
 # Whose buffer is full, by the stats row's bits: ours, or behind the peer's window.
 FLOW = ("None", "Local", "Peer", "Both")
@@ -124,13 +126,15 @@ def ended_session(departure: Departure, now: float, wall: datetime) -> dict[str,
     }
 
 
-def statistics(counts: Statistics, views: Iterable[SessionView]) -> dict[str, Any]:
+def statistics(
+    counts: Statistics, protections: Mapping[tuple[AuthMethod | None, Encryption | None], int]
+) -> dict[str, Any]:
     """Monitoring | Sessions and Statistics | PPTP."""
     by_encryption: Counter[str] = Counter()
     by_method: Counter[str] = Counter()
-    for view in views:
-        by_encryption[encryption_of(view)] += 1
-        by_method[view.method.value if view.method else "none"] += 1
+    for (method, encryption), sessions in protections.items():
+        by_encryption[str(encryption or NO_ENCRYPTION)] += sessions
+        by_method[method.value if method else "none"] += sessions
     # asdict() would take a Counter's items for things to count.
     none: dict[str, Any] = {name: Counter() for name in BY_CAUSE}
     return asdict(replace(counts, **none)) | {

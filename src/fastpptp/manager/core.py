@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from enum import Enum, auto
@@ -48,7 +48,7 @@ from fastpptp.manager.translate import call_spec, control_config, first_policy, 
 from fastpptp.manager.tunnel import Tunnel, complaint, disconnect_result, start_result
 from fastpptp.manager.workers import Workers
 from fastpptp.ports import CallEvent, FilterLog, PacketFilter, TraceRecord
-from fastpptp.ppp.auth.types import Accept
+from fastpptp.ppp.auth.types import Accept, AuthMethod
 from fastpptp.pptp import (
     Call,
     ControlConnection,
@@ -73,6 +73,7 @@ from fastpptp.pptp.events import (
 )
 from fastpptp.pptp.framing import MessageCounts
 from fastpptp.session import Cause, SessionState, SessionView
+from fastpptp.session.view import Encryption
 from fastpptp.settings.resolve import Effective, PolicySnapshot
 from fastpptp.timers import TimerQueue
 
@@ -163,6 +164,10 @@ class SessionManager:
         """The session of a call that is open."""
         found = self._handles.get(handle)
         return found.view() if found else None
+
+    def protections(self) -> Counter[tuple[AuthMethod | None, Encryption | None]]:
+        """How many sessions there are of each authentication protocol and encryption."""
+        return Counter((each.method, each.encryption) for each in self._sessions.values())
 
     def session_ids(self) -> list[int]:
         """Oldest first: of use to whoever comes back for the sessions bit by bit."""

@@ -19,7 +19,7 @@ import pytest
 from click.testing import CliRunner
 from scapy.layers.inet import ICMP
 
-from fastpptp.admin import api, feed, ranking, snapshot
+from fastpptp.admin import api, feed, listing, ranking, snapshot
 from fastpptp.admin.api import AdminServer
 from fastpptp.admin.client import AdminClient, AdminError
 from fastpptp.admin.meter import Meter
@@ -694,7 +694,7 @@ def test_many_sessions_in_a_snapshot_leave_others_their_turn(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between two lines others run, and may end the sessions that are to come."""
-    monkeypatch.setattr(feed, "BATCH", 1)
+    monkeypatch.setattr(listing, "BATCH", 1)
 
     async def test(made: Served) -> None:
         headend = made.rig.headend
@@ -732,5 +732,35 @@ def test_tunnels_are_stopped(tmp_path: Path) -> None:
         assert "tunnels to peer 127.0.0.1 closed: 1" in events[-1]["text"]
         with pytest.raises(ConfigurationError, match="whose tunnels"):
             await made.ask(made.client._ask, "POST", "/tunnels/stop", {"session": 1})
+
+    run(tmp_path, test)
+
+
+def test_long_lists_leave_others_their_turn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A session that ends between two turns is not in them, and what is sent stays JSON."""
+    monkeypatch.setattr(listing, "BATCH", 1)
+
+    async def test(made: Served) -> None:
+        headend = made.rig.headend
+        assert await made.ask(made.client.sessions) == []
+        for _ in range(3):
+            await made.rig.dial_up()
+        assert [row["id"] for row in await made.ask(made.client.sessions)] == [1, 2, 3]
+        assert await made.ask(made.client.sessions, user="nobody") == []
+        found = await made.ask(made.client.pptp_statistics)
+        assert [row["id"] for row in found["sessions"]] == [1, 2, 3]
+        assert found["totals"]["active_sessions"] == 3
+        look = headend.manager.session
+
+        def looked(number: int) -> Any:
+            if number == 2:
+                headend.logout(lambda view: view.id == 3)
+                headend.stop_tunnels(IPv4Address("127.0.0.1"))
+            return look(number)
+
+        monkeypatch.setattr(headend.manager, "session", looked)
+        assert [row["id"] for row in await made.ask(made.client.sessions)] == [1]
 
     run(tmp_path, test)
