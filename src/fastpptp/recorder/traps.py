@@ -9,11 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 
-from fastpptp.events.catalogue import printable
-from fastpptp.events.format import one_line
-from fastpptp.events.log import EventRecord
-from fastpptp.events.routing import SnmpUser, SnmpVersion, TrapDestination
-from fastpptp.recorder.ber import (
+from fastpptp.ber import (
     IP_ADDRESS,
     TIME_TICKS,
     integer,
@@ -21,6 +17,10 @@ from fastpptp.recorder.ber import (
     octet_string,
     sequence,
 )
+from fastpptp.events.catalogue import printable
+from fastpptp.events.format import one_line
+from fastpptp.events.log import EventRecord
+from fastpptp.events.routing import SnmpUser, SnmpVersion, TrapDestination
 from fastpptp.recorder.datagrams import Datagrams, udp
 from fastpptp.recorder.usm import UsmUser
 

@@ -18,8 +18,8 @@ from itertools import count
 
 from Crypto.Cipher import AES
 
+from fastpptp.ber import integer, octet_string, sequence
 from fastpptp.events.routing import SnmpAuthentication
-from fastpptp.recorder.ber import integer, octet_string, sequence
 
 ENTERPRISE = 3076
 TEXT_FORMAT = 4  # RFC 3411 section 5: SnmpEngineID

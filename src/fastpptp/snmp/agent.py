@@ -12,10 +12,10 @@ from ipaddress import IPv4Address, IPv4Network
 from fastpptp.admin.client import AdminClient
 from fastpptp.errors import FastpptpError
 from fastpptp.snmp import message, responder
-from fastpptp.snmp.ber import DecodeError, Reader
 from fastpptp.snmp.message import LARGEST, V1, V2C, V3, Pdu, PduType
 from fastpptp.snmp.notices import Ended, Failure, Failures, Tell
 from fastpptp.snmp.objects import GROUPS
+from fastpptp.snmp.reading import DecodeError, Reader
 from fastpptp.snmp.source import Source
 from fastpptp.snmp.tree import Instance, Tree
 from fastpptp.snmp.usm import DISCOVERY, Engine, User, WrongError

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
-from fastpptp.snmp import ber
-from fastpptp.snmp.ber import DecodeError, Oid, Reader
+from fastpptp import ber
+from fastpptp.snmp.reading import DecodeError, Oid, Reader
 
 V1, V2C, V3 = 0, 1, 3
 
@@ -120,8 +120,8 @@ def _bindings(listed: bytes) -> list[Binding]:
 def pdu(kind: PduType, request_id: int, status: int, index: int, listed: bytes) -> bytes:
     """A PDU around encoded variable bindings."""
     head = ber.integer(request_id) + ber.integer(status) + ber.integer(index)
-    return ber.tlv(kind, head + ber.tlv(ber.SEQUENCE, listed))
+    return ber.tagged(kind, head + ber.tagged(ber.SEQUENCE, listed))
 
 
 def community_message(version: int, community: bytes, body: bytes) -> bytes:
-    return ber.tlv(ber.SEQUENCE, ber.integer(version) + ber.octets(community) + body)
+    return ber.tagged(ber.SEQUENCE, ber.integer(version) + ber.octet_string(community) + body)

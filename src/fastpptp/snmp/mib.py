@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any, TypeAlias
 
+from fastpptp import ber
 from fastpptp.admin.client import AdminClient
 from fastpptp.admin.snapshot import Snapshot
-from fastpptp.snmp import ber
-from fastpptp.snmp.ber import Oid
+from fastpptp.snmp.reading import Oid
 
 TICKS = 100  # TimeTicks are hundredths of a second
 
@@ -65,7 +65,7 @@ def _signed(value: int) -> bytes:
 
 def _display(text: str) -> bytes:
     """NVT ASCII (RFC 2579 DisplayString); what is not is shown as the log shows it."""
-    return ber.octets(text.encode("ascii", "backslashreplace")[:255])
+    return ber.octet_string(text.encode("ascii", "backslashreplace")[:255])
 
 
 INTEGER32 = Syntax("Integer32", _signed)
@@ -73,10 +73,10 @@ COUNTER32 = Syntax("Counter32", _counter)
 GAUGE32 = Syntax("Gauge32", _gauge)
 UNSIGNED32 = Syntax("Unsigned32", _gauge)
 TIME_TICKS = Syntax("TimeTicks", _ticks)
-IP_ADDRESS = Syntax("IpAddress", lambda value: ber.tlv(ber.IP_ADDRESS, value.to_bytes(4)))
+IP_ADDRESS = Syntax("IpAddress", lambda value: ber.tagged(ber.IP_ADDRESS, value.to_bytes(4)))
 DISPLAY_STRING = Syntax("DisplayString", _display)
-TWO_OCTETS = Syntax("OCTET STRING (SIZE(2))", lambda value: ber.octets(value.to_bytes(2)))
-OBJECT_IDENTIFIER = Syntax("OBJECT IDENTIFIER", ber.oid)
+TWO_OCTETS = Syntax("OCTET STRING (SIZE(2))", lambda value: ber.octet_string(value.to_bytes(2)))
+OBJECT_IDENTIFIER = Syntax("OBJECT IDENTIFIER", ber.object_identifier)
 ROW_STATUS = Syntax("RowStatus", _signed)
 TRUTH_VALUE = Syntax("TruthValue", lambda value: ber.integer(1 if value else 2))
 

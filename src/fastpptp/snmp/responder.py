@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import TypeAlias
 
+from fastpptp import ber
 from fastpptp.errors import FastpptpError
-from fastpptp.snmp import ber, message
-from fastpptp.snmp.ber import Oid
+from fastpptp.snmp import message
 from fastpptp.snmp.message import LARGEST, UNFRAGMENTED, V1, Binding, ErrorStatus, Pdu, PduType
 from fastpptp.snmp.mib import DESTROY
+from fastpptp.snmp.reading import Oid
 from fastpptp.snmp.tree import END_OF_MIB_VIEW, Instance, View, binding
 
 # What a message and a PDU have around the variable bindings, the community aside: more than that.

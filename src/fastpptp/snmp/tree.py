@@ -7,14 +7,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fastpptp.snmp import ber
-from fastpptp.snmp.ber import Oid
+from fastpptp import ber
 from fastpptp.snmp.mib import Branch, Column, Group, Row, Scalar, State, Table
+from fastpptp.snmp.reading import Oid
 
 SCALAR_INDEX: Oid = (0,)
-NO_SUCH_OBJECT = ber.tlv(ber.NO_SUCH_OBJECT, b"")
-NO_SUCH_INSTANCE = ber.tlv(ber.NO_SUCH_INSTANCE, b"")
-END_OF_MIB_VIEW = ber.tlv(ber.END_OF_MIB_VIEW, b"")
+NO_SUCH_OBJECT = ber.tagged(ber.NO_SUCH_OBJECT, b"")
+NO_SUCH_INSTANCE = ber.tagged(ber.NO_SUCH_INSTANCE, b"")
+END_OF_MIB_VIEW = ber.tagged(ber.END_OF_MIB_VIEW, b"")
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,14 +130,14 @@ class View:
         return series.scalar.encoded(self._state)
 
     def _binding(self, series: Series, index: Oid) -> tuple[Oid, bytes]:
-        name = ber.tlv(ber.OBJECT_IDENTIFIER, series.content + ber.arcs(index))
+        name = ber.tagged(ber.OBJECT_IDENTIFIER, series.content + ber.encoded_arcs(index))
         value = self._value(series, index)
-        return series.prefix + index, ber.tlv(ber.SEQUENCE, name + value)
+        return series.prefix + index, ber.tagged(ber.SEQUENCE, name + value)
 
 
 def binding(name: Oid, value: bytes) -> bytes:
     """A variable binding (RFC 3416 section 3)."""
-    return ber.tlv(ber.SEQUENCE, ber.oid(name) + value)
+    return ber.tagged(ber.SEQUENCE, ber.object_identifier(name) + value)
 
 
 def _series(groups: Iterable[Group]) -> Iterator[Series]:
@@ -160,4 +160,4 @@ def _table(group: Group, table: Table) -> Iterator[Series]:
 
 
 def _content(prefix: Oid) -> bytes:
-    return ber.arcs((prefix[0] * 40 + prefix[1], *prefix[2:]))
+    return ber.encoded_arcs((prefix[0] * 40 + prefix[1], *prefix[2:]))

@@ -15,9 +15,10 @@ from enum import Enum
 
 from Crypto.Cipher import AES
 
-from fastpptp.snmp import ber, message
-from fastpptp.snmp.ber import DecodeError, Oid, Reader
+from fastpptp import ber
+from fastpptp.snmp import message
 from fastpptp.snmp.message import LARGEST, Pdu, PduType
+from fastpptp.snmp.reading import DecodeError, Oid, Reader
 from fastpptp.snmp.tree import binding
 
 USM = 3  # the security model's number
@@ -204,28 +205,30 @@ class Engine:
         return self._message(asked, asked.flags & (AUTHENTICATED | PRIVATE), self._scope(answer))
 
     def _scope(self, pdu: bytes) -> bytes:
-        return ber.tlv(ber.SEQUENCE, ber.octets(self.identifier) + ber.octets(b"") + pdu)
+        return ber.tagged(
+            ber.SEQUENCE, ber.octet_string(self.identifier) + ber.octet_string(b"") + pdu
+        )
 
     def _message(self, asked: _Message, flags: int, scoped: bytes) -> bytes:
         """An answer to `asked`, encrypted and authenticated as the flags say."""
         at, salt = self._time, b""
         if flags & PRIVATE:
             salt = secrets.token_bytes(SALT)
-            scoped = ber.octets(self._cipher(self._boots, at, salt, scoped, decrypt=False))
-        head = ber.tlv(
+            scoped = ber.octet_string(self._cipher(self._boots, at, salt, scoped, decrypt=False))
+        head = ber.tagged(
             ber.SEQUENCE,
-            ber.integer(asked.id) + ber.integer(LARGEST) + ber.octets(bytes((flags,)))
+            ber.integer(asked.id) + ber.integer(LARGEST) + ber.octet_string(bytes((flags,)))
             + ber.integer(USM),
         )  # fmt: skip
 
         def whole(digest: bytes) -> bytes:
-            security = ber.tlv(
-                ber.SEQUENCE,
-                ber.octets(self.identifier) + ber.integer(self._boots) + ber.integer(at)
-                + ber.octets(asked.security.user) + ber.octets(digest) + ber.octets(salt),
+            security = ber.sequence(
+                ber.octet_string(self.identifier), ber.integer(self._boots), ber.integer(at),
+                ber.octet_string(asked.security.user), ber.octet_string(digest),
+                ber.octet_string(salt),
             )  # fmt: skip
-            body = ber.integer(message.V3) + head + ber.octets(security) + scoped
-            return ber.tlv(ber.SEQUENCE, body)
+            body = ber.integer(message.V3) + head + ber.octet_string(security) + scoped
+            return ber.tagged(ber.SEQUENCE, body)
 
         if not flags & AUTHENTICATED:
             return whole(b"")
@@ -250,7 +253,7 @@ def _read(body: Reader, whole: bytes) -> _Message:
         raise DecodeError("the data are not as the flags say")
     body.end()
     return _Message(whole, number, largest, flags[0], security,
-                    data if private else ber.tlv(tag, data))  # fmt: skip
+                    data if private else ber.tagged(tag, data))  # fmt: skip
 
 
 def _security(octets: bytes) -> _Security:

@@ -11,7 +11,7 @@ from pyasn1.codec.ber import decoder, encoder
 from pyasn1.type import univ
 from pysnmp.proto import api, rfc1902
 
-from fastpptp.recorder import ber
+from fastpptp import ber
 from fastpptp.recorder.traps import TRAPS, v1_trap, v2_trap
 from tests.records import authenticated
 

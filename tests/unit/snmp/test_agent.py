@@ -13,7 +13,7 @@ from pyasn1.type import univ
 from pysnmp.proto.api import v1, v2c
 from pysnmp.proto.rfc1902 import Integer32, OctetString
 
-from fastpptp.snmp import ber
+from fastpptp import ber
 from fastpptp.snmp.agent import Access
 from fastpptp.snmp.message import UNFRAGMENTED
 from fastpptp.snmp.mib import STATISTICS

@@ -15,7 +15,7 @@ from Crypto.Cipher import AES
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastpptp.snmp import ber
+from fastpptp import ber
 from fastpptp.snmp.agent import Access
 from fastpptp.snmp.notices import Failure
 from fastpptp.snmp.usm import TIME_WINDOW, User, Wrong, localized
@@ -38,7 +38,7 @@ def site(privacy: str = PASSWORDS[1]) -> Site:
 
 
 def sequence(*parts: bytes) -> bytes:
-    return ber.tlv(ber.SEQUENCE, b"".join(parts))
+    return ber.tagged(ber.SEQUENCE, b"".join(parts))
 
 
 def message(**changes: Any) -> bytes:
@@ -48,28 +48,31 @@ def message(**changes: Any) -> bytes:
         "user": b"operator", "context_engine": ENGINE, "context": b"", "model": 3,
         "passwords": PASSWORDS, "salt": SALT,
     } | changes  # fmt: skip
-    pdu = ber.tlv(
+    pdu = ber.tagged(
         0xA0,
         ber.integer(1) + ber.integer(0) + ber.integer(0)
-        + sequence(sequence(ber.oid(UP_TIME), b"\x05\x00")),
+        + sequence(sequence(ber.object_identifier(UP_TIME), b"\x05\x00")),
     )  # fmt: skip
-    scoped = sequence(ber.octets(told["context_engine"]), ber.octets(told["context"]), pdu)
+    scoped = sequence(
+        ber.octet_string(told["context_engine"]), ber.octet_string(told["context"]), pdu
+    )
     authentication, privacy = (localized(password, ENGINE) for password in told["passwords"])
     if told["flags"] & PRIVATE:
         vector = told["boots"].to_bytes(4) + told["time"].to_bytes(4) + SALT
         cipher = AES.new(privacy[:16], AES.MODE_CFB, iv=vector, segment_size=128)
-        scoped = ber.octets(cipher.encrypt(scoped + bytes(-len(scoped) % 16))[: len(scoped)])
+        scoped = ber.octet_string(cipher.encrypt(scoped + bytes(-len(scoped) % 16))[: len(scoped)])
     head = sequence(
-        ber.integer(5), ber.integer(65507), ber.octets(bytes((told["flags"],))),
+        ber.integer(5), ber.integer(65507), ber.octet_string(bytes((told["flags"],))),
         ber.integer(told["model"]),
     )  # fmt: skip
 
     def whole(digest: bytes) -> bytes:
         security = sequence(
-            ber.octets(told["engine"]), ber.integer(told["boots"]), ber.integer(told["time"]),
-            ber.octets(told["user"]), ber.octets(digest), ber.octets(told["salt"]),
+            ber.octet_string(told["engine"]), ber.integer(told["boots"]), ber.integer(told["time"]),
+            ber.octet_string(told["user"]), ber.octet_string(digest),
+            ber.octet_string(told["salt"]),
         )  # fmt: skip
-        return sequence(ber.integer(3), head, ber.octets(security), scoped)
+        return sequence(ber.integer(3), head, ber.octet_string(security), scoped)
 
     if not told["flags"] & AUTHENTICATED:
         return whole(b"")
@@ -79,7 +82,7 @@ def message(**changes: Any) -> bytes:
 def reported(answer: bytes | None) -> Wrong | None:
     """What a Report counts."""
     assert answer is not None
-    found = [wrong for wrong in Wrong if ber.oid(wrong.counter) in answer]
+    found = [wrong for wrong in Wrong if ber.object_identifier(wrong.counter) in answer]
     return found[0] if found else None
 
 
@@ -88,7 +91,7 @@ def test_an_answer_is_encrypted() -> None:
     answer = asked.ask(message())
     assert reported(answer) is None
     assert answer is not None
-    assert ber.oid(UP_TIME) not in answer
+    assert ber.object_identifier(UP_TIME) not in answer
     assert asked.told == []
 
 
@@ -96,7 +99,7 @@ def test_a_user_without_a_privacy_password() -> None:
     asked = site(privacy="")
     answer = asked.ask(message(flags=REPORTABLE | AUTHENTICATED))
     assert answer is not None
-    assert ber.oid(UP_TIME) in answer
+    assert ber.object_identifier(UP_TIME) in answer
 
 
 @pytest.mark.parametrize(

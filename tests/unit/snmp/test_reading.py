@@ -9,8 +9,8 @@ from pyasn1.codec.ber import decoder, encoder
 from pyasn1.type import univ
 from pysnmp.proto.rfc1902 import Counter32, IpAddress, TimeTicks
 
-from fastpptp.snmp import ber
-from fastpptp.snmp.ber import DecodeError, Reader
+from fastpptp import ber
+from fastpptp.snmp.reading import DecodeError, Reader
 
 INT32 = st.integers(-(2**31), 2**31 - 1)
 OIDS = st.tuples(
@@ -34,20 +34,22 @@ def test_unsigned(value: int) -> None:
 
 @given(OIDS)
 def test_object_identifiers(value: tuple[int, ...]) -> None:
-    encoded = ber.oid(value)
+    encoded = ber.object_identifier(value)
     assert encoded == encoder.encode(univ.ObjectIdentifier(value))
     assert Reader(encoded).oid() == value
 
 
 @given(st.binary(max_size=70_000))
 def test_octet_strings(value: bytes) -> None:
-    encoded = ber.octets(value)
+    encoded = ber.octet_string(value)
     assert encoded == encoder.encode(univ.OctetString(value))
     assert Reader(encoded).octets() == value
 
 
 def test_an_address() -> None:
-    assert ber.tlv(ber.IP_ADDRESS, bytes((192, 0, 2, 1))) == encoder.encode(IpAddress("192.0.2.1"))
+    assert ber.tagged(ber.IP_ADDRESS, bytes((192, 0, 2, 1))) == encoder.encode(
+        IpAddress("192.0.2.1")
+    )
 
 
 @given(st.binary(max_size=40))
@@ -85,4 +87,4 @@ def test_what_is_no_integer(data: str) -> None:
 @pytest.mark.parametrize("arcs", ["", "2b86", "2b9fffffff7f", "2b" + "01" * 127])
 def test_what_is_no_object_identifier(arcs: str) -> None:
     with pytest.raises(DecodeError):
-        Reader(ber.tlv(ber.OBJECT_IDENTIFIER, bytes.fromhex(arcs))).oid()
+        Reader(ber.tagged(ber.OBJECT_IDENTIFIER, bytes.fromhex(arcs))).oid()

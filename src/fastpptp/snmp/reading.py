@@ -1,25 +1,12 @@
-"""The part of BER that SNMP uses (RFC 3417 section 8): definite lengths, tags of one octet."""
+"""Reads the part of BER that SNMP uses (RFC 3417 section 8): definite lengths, short tags."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TypeAlias
 
-Oid: TypeAlias = tuple[int, ...]
+from fastpptp.ber import INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE
 
-INTEGER = 0x02
-OCTET_STRING = 0x04
-NULL = 0x05
-OBJECT_IDENTIFIER = 0x06
-SEQUENCE = 0x30
-IP_ADDRESS = 0x40
-COUNTER32 = 0x41
-GAUGE32 = 0x42
-TIME_TICKS = 0x43
-COUNTER64 = 0x46
-NO_SUCH_OBJECT = 0x80
-NO_SUCH_INSTANCE = 0x81
-END_OF_MIB_VIEW = 0x82
+Oid: TypeAlias = tuple[int, ...]
 
 # RFC 3416 section 4.1, RFC 2578 section 7.1.3.
 MOST_ARCS = 128
@@ -28,43 +15,6 @@ LARGEST_ARC = 0xFFFFFFFF
 
 class DecodeError(ValueError):
     """The octets are not what they should be."""
-
-
-def tlv(tag: int, content: bytes) -> bytes:
-    length = len(content)
-    if length < 0x80:
-        return bytes((tag, length)) + content
-    octets = length.to_bytes((length.bit_length() + 7) // 8)
-    return bytes((tag, 0x80 | len(octets))) + octets + content
-
-
-def integer(value: int, tag: int = INTEGER) -> bytes:
-    """A number in the fewest octets of two's complement."""
-    size = (value if value >= 0 else ~value).bit_length() // 8 + 1
-    return tlv(tag, value.to_bytes(size, signed=True))
-
-
-def octets(value: bytes) -> bytes:
-    return tlv(OCTET_STRING, value)
-
-
-def arcs(numbers: Iterable[int]) -> bytes:
-    """Arcs after the first two of an object identifier."""
-    found = bytearray()
-    for number in numbers:
-        if number < 0x80:
-            found.append(number)
-        else:
-            groups = [number & 0x7F]
-            while number := number >> 7:
-                groups.append(number & 0x7F | 0x80)
-            found += bytes(reversed(groups))
-    return bytes(found)
-
-
-def oid(value: Oid) -> bytes:
-    """An object identifier of at least two arcs."""
-    return tlv(OBJECT_IDENTIFIER, arcs((value[0] * 40 + value[1], *value[2:])))
 
 
 class Reader:
