@@ -346,7 +346,7 @@ def test_a_session_is_ended_by_who_may(site: Site) -> None:
     site.tool("snmpset", *NAMES, *who, *order[1:])
     causes = [(number, Cause.ADMIN_LOGOUT.code)]
     site.headend.wait(
-        lambda: [(row["id"], row["cause"]) for row in site.admin.ended()[:1]] == causes,
+        lambda: [(row["id"], row["cause"]) for row in site.admin.ended()["ended"][:1]] == causes,
         "still has the session",
     )
     assert status(number) not in site.walk(f"{PRODUCT}.2.1.2.3.3")
