@@ -20,7 +20,7 @@ FEW = 64
 GRAM = 3
 
 # Terms of a text that are looked up; what they let through is read anyway.
-LOOKED_UP = 16
+LOOKED_UP = 8
 
 # A block's bits as binary digits, the last place first.
 ZEROS = b"0" * BLOCK
