@@ -96,7 +96,10 @@ def test_the_largest_packet_and_one_that_is_too_large(site: Site) -> None:
 
 def wait_until_up(process: subprocess.Popen[str]) -> None:
     assert process.stdout is not None
-    assert any("The tunnel is up" in line for line in iter(process.stdout.readline, ""))
+    said: list[str] = []
+    while not said or "The tunnel is up" not in said[-1]:
+        said.append(process.stdout.readline())
+        assert said[-1], f"dial ended: {''.join(said)}"
 
 
 def test_a_tunnel_that_stays(site: Site) -> None:
