@@ -243,12 +243,13 @@ def test_a_call_moves_in_the_middle_of_a_transfer(hosts: Hosts) -> None:
     TCP's windows are so small that no queue of the kernel's can overflow.
     """
     with tunnel(hosts, "stateful", workers=2) as (headend, client):
+        keep_order(headend)
+        keep_order(client)
         threads = []
         for end, other, address in (
             (client, headend, INNER_HEADEND),
             (headend, client, INNER_CLIENT),
         ):
-            keep_order(end)
             arguments = (end.host, other.host, address, 8 << 20, 1 << 16)
             threads.append(threading.Thread(target=transfer, args=arguments))
             threads[-1].start()
@@ -262,8 +263,8 @@ def test_a_call_moves_in_the_middle_of_a_transfer(hosts: Hosts) -> None:
             thread.join()
         for end in (headend, client):
             row = end.dataplane.stats[end.handle & 0xFFFF]
-            assert (row["lost"], row["mppe_resets_sent"]) == (0, 0), end.drops()
-            assert set(end.drops()) <= {"inner unknown", "inner malformed"}
+            assert (row["lost"], row["mppe_resets_sent"]) == (0, 0), (row, end.drops())
+            assert set(end.drops()) <= {"inner unknown", "inner malformed"}, end.drops()
 
 
 def received(end: End) -> int:

@@ -74,6 +74,7 @@ cdef class Dataplane(Traces):
         self._handles[call_id] = handle
         self._moved.pop(call_id, None)
         self._owners[call_id] = call_id % self._count
+        self._owners[CALLS + call_id] = 0
         self._steer_call(call_id, body.local_address)
         self._generations[call_id] = generation
         self._send(handle, COMMAND_OPEN, 0, &body, sizeof(body))

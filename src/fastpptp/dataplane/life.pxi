@@ -230,7 +230,7 @@ cdef class Shards:
             self._state = NULL
         memory_give(self._event_bits, CALLS * sizeof(uint32_t))
         self._event_bits = NULL
-        memory_give(self._owners, CALLS)
+        memory_give(self._owners, OWNERS_SIZE)
         self._owners = NULL
         descriptor_close(self._notify_fd)
         descriptor_close(self._stats_fd)
@@ -250,7 +250,7 @@ cdef class Shards:
             worker_free(self._workers[k])
         memory_give(self._workers, MAX_WORKERS * sizeof(worker *))
         memory_give(self._event_bits, CALLS * sizeof(uint32_t))
-        memory_give(self._owners, CALLS)
+        memory_give(self._owners, OWNERS_SIZE)
         memory_give(self._state, _STATE_SIZE)
 
     def poll_once(self, now=None, worker_index=None):

@@ -25,6 +25,7 @@ cdef extern from *:
 
 cdef enum:
     STRAGGLERS = 1000            # ms after a move in which the old worker passes on what comes to it
+    OVERLAP = 10                 # ms after a move in which the old worker gets copies
     GIVE_PATIENCE = 100          # ms that a socket which stays full may hold up a move
     GIVES = 64                   # moves that a worker has begun and not finished
     SIDE_BUFFER = 4 << 20
@@ -74,6 +75,8 @@ cdef bint may_give(worker *w) noexcept nogil:
     flush_out(w)
     if w.give_due == NEVER:
         w.give_due = w.now + GIVE_PATIENCE
+    if w.give_count == GIVES:
+        forget_copies(w)
     if w.give_count == GIVES or w.detained != NO_FRAME_INDEX:
         return False
     return (w.out_count == 0 and not w.out_waiting) or w.now >= w.give_due
@@ -96,8 +99,9 @@ cdef void give_call(worker *w, call_state *call, uint32_t target) noexcept nogil
     call.moved = w.now
     call.moved_from = <uint8_t> w.index
     call.passage = PASSAGE_OPEN
+    store8(&w.owners[CALLS + (handle & 0xFFFF)], <uint8_t> (w.index + 1), __ATOMIC_RELEASE)
     store8(&w.owners[handle & 0xFFFF], <uint8_t> target, __ATOMIC_RELEASE)
-    w.gives[w.give_count] = give(handle, turns_waiting(w))
+    w.gives[w.give_count] = give(handle, turns_waiting(w), NEVER)
     w.give_count += 1
     pass_frames(w, SIDE_PARKED, handle, parked)
     pass_frames(w, SIDE_HELD, handle, held)
@@ -124,14 +128,36 @@ cdef void finish_gives(worker *w, uint32_t count) noexcept nogil:
         return
     for k in range(w.give_count):
         g = &w.gives[k]
-        if k < count:
+        if g.copies != NEVER:
+            if w.now >= g.copies:
+                end_copies(w, g.handle & 0xFFFF)
+                continue
+        elif k < count:
             g.turns -= g.turns > 0
             through = w.outer_rest == OUTER_EMPTY or g.turns == 0
             if through and hand_over(w, SIDE_LAST, g.handle, 0, NULL, 0):
-                continue
+                g.copies = w.now + OVERLAP
         w.gives[left] = g[0]
         left += 1
     w.give_count = left
+
+
+cdef void forget_copies(worker *w) noexcept nogil:
+    """Room for more moves: those that wait for nothing else end now."""
+    cdef uint32_t k, left = 0
+    for k in range(w.give_count):
+        if w.gives[k].copies != NEVER:
+            end_copies(w, w.gives[k].handle & 0xFFFF)
+        else:
+            w.gives[left] = w.gives[k]
+            left += 1
+    w.give_count = left
+
+
+cdef inline void end_copies(worker *w, uint32_t call_id) noexcept nogil:
+    """Unless they are another worker's by now."""
+    if load8(&w.owners[CALLS + call_id], __ATOMIC_ACQUIRE) == w.index + 1:
+        store8(&w.owners[CALLS + call_id], 0, __ATOMIC_RELEASE)
 
 
 cdef void pass_frames(worker *w, uint32_t kind, uint32_t handle, uint32_t first) noexcept nogil:
@@ -198,6 +224,11 @@ cdef bint hand_over(
     vectors[1].iov_base = <void *> data
     vectors[1].iov_len = length
     return writev(w.side_out[owner_of(w, handle)], vectors, 2) >= 0
+
+
+cdef inline bint just_moved(worker *w, call_state *call) noexcept nogil:
+    """Whether copies may come of what the old worker got as well."""
+    return call.moved != NEVER and w.now - call.moved < STRAGGLERS
 
 
 cdef inline bint straggles(worker *w, uint32_t call_id) noexcept nogil:

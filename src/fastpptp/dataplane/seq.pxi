@@ -21,6 +21,9 @@ cdef void receive_sequence(worker *w, call_state *call, uint32_t frame, gre_pack
         deliver_next(w, call, frame, g.payload, g.length)
         release_run(w, call)
         return
+    if ahead < 0 and just_moved(w, call):
+        frame_give(w, frame)         # most likely a copy
+        return
     call_row(w, call).out_of_sequence += 1
     if ahead < 0:
         receive_late(w, call, frame, g)
@@ -66,8 +69,9 @@ cdef void hold(worker *w, call_state *call, uint32_t frame, gre_packet *g) noexc
     while link[0] and <int32_t> (w.notes[link[0]].sequence - g.sequence) < 0:
         link = &w.notes[link[0]].next
     if link[0] and w.notes[link[0]].sequence == g.sequence:
-        call_row(w, call).out_of_window += 1
-        discard(w, call, DUPLICATE)
+        if not just_moved(w, call):
+            call_row(w, call).out_of_window += 1
+            discard(w, call, DUPLICATE)
         frame_give(w, frame)
         return
     w.notes[frame].sequence = g.sequence

@@ -63,6 +63,7 @@ cdef struct mppe_snapshot:
 cdef struct give:
     uint32_t handle
     uint32_t turns
+    uint64_t copies              # until when copies come, ms; 0: it is not known yet that all has come
 
 
 cdef union outer_name:
