@@ -114,7 +114,7 @@ def test_words_of_a_command_line() -> None:
 def test_make_calls_the_installer(goal: str, says: str) -> None:
     repository = Path(__file__).resolve().parents[3]
     done = subprocess.run(
-        ["make", "-n", goal, "PREFIX=/srv/vpn"],
+        ["make", "-n", "--no-print-directory", goal, "PREFIX=/srv/vpn"],
         cwd=repository, capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert done.stdout.splitlines()[-1] == f"ci/install {says}/srv/vpn"
