@@ -138,7 +138,7 @@ def test_listing(name: str, client: Guest, headend: Headend) -> None:
     scenario = SCENARIOS[name]
     for command in scenario.commands:
         headend.cli(*command.split())
-    headend.cli("events", "--clear")
+    headend.cli("events", "clear")
     status, _ = client.run(
         f"pptp_up {SERVER} '{scenario.options}' {scenario.user} {PASSWORD}", timeout=40
     )

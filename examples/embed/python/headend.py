@@ -82,6 +82,9 @@ class Answers:
     def announce(self, grant: AddressGrant, address: IPv4Address | IPv6Address) -> None:
         """A session has this address: route it or answer ARP for it, where a network needs that."""
 
+    def account(self, departure: object) -> None:
+        """A session has ended, and its counters are final: AUTH/28 tells them, too."""
+
     def record(self, occurrence: Occurrence) -> None:
         print(f"{occurrence.cls}/{occurrence.number}", dict(occurrence.fields), flush=True)
 
