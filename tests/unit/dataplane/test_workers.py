@@ -644,23 +644,6 @@ def test_drop_reasons_have_one_text_each() -> None:
         assert wire.dataplane.drops.shape == (1, len(DROP_TEXTS))
 
 
-def test_an_idle_session_is_small() -> None:
-    with farm(1) as (dataplane, _, _):
-
-        def resident() -> int:
-            with open("/proc/self/smaps_rollup") as smaps:
-                return next(int(line.split()[1]) for line in smaps if line.startswith("Pss:"))
-
-        open_calls(dataplane, range(1, 101))
-        while dataplane.poll_once(1000):
-            pass
-        before = resident()
-        open_calls(dataplane, range(101, 10101))
-        while dataplane.poll_once(1000):
-            pass
-        assert (resident() - before) * 1024 / 10000 < 2048 + 1200
-
-
 def test_nothing_leaks() -> None:
     def descriptors() -> int:
         return len(os.listdir("/proc/self/fd"))
