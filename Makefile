@@ -52,7 +52,7 @@ lint: $(CORE) $(TOOLS)
 	@$(VENV)/bin/mypy
 
 .PHONY: check
-check: lint ## lint, types, unit tests; under a minute
+check: lint ## lint, types, unit tests; under two minutes
 	@$(VENV)/bin/pytest -q $(UNIT)
 
 .PHONY: test
