@@ -7,7 +7,6 @@ RFC 3826.
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import os
 import socket
@@ -16,19 +15,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
 
-from Crypto.Cipher import AES
-
 from fastpptp.ber import integer, octet_string, sequence
 from fastpptp.events.routing import SnmpAuthentication
+from fastpptp.usm import KEY, SALT, crypt, localized_key
 
 ENTERPRISE = 3076
 TEXT_FORMAT = 4  # RFC 3411 section 5: SnmpEngineID
 MOST_TEXT = 27
-MEGABYTE = 1 << 20
 MAX_SIZE = 65_507
 USM = 3
-SALT = 8
-AES_KEY = 16
 AUTHENTICATED, ENCRYPTED = 1, 2  # msgFlags
 
 # How many octets of the HMAC are sent: RFC 3414 6.3.1, RFC 7860 4.2.
@@ -46,14 +41,6 @@ def engine_id(host: str = "") -> bytes:
     """This machine's engine ID: 0x80000c0404 and its host name."""
     name = (host or socket.gethostname()).encode()[:MOST_TEXT]
     return (1 << 31 | ENTERPRISE).to_bytes(4, "big") + bytes([TEXT_FORMAT]) + name
-
-
-def localized_key(password: str, engine: bytes, algorithm: SnmpAuthentication) -> bytes:
-    """A user's key at an engine (RFC 3414 A.2)."""
-    name, text = HASHES[algorithm], password.encode()
-    repeated = (text * (MEGABYTE // len(text) + 1))[:MEGABYTE]
-    key = hashlib.new(name, repeated).digest()
-    return hashlib.new(name, key + engine + key).digest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +73,14 @@ class UsmUser:
         self._engine = engine_id() if engine is None else engine
         self._moment = moment
         self._authentication = self._key(authentication)
-        self._privacy = self._key(privacy)[:AES_KEY]
+        self._privacy = self._key(privacy)[:KEY]
         self._ids = count(1)
         self._salts = count(int.from_bytes(os.urandom(SALT), "big"))
 
     def _key(self, password: str) -> bytes:
-        return localized_key(password, self._engine, self._algorithm) if password else b""
+        if not password:
+            return b""
+        return localized_key(password, self._engine, HASHES[self._algorithm])
 
     def wrap(self, pdu: bytes) -> bytes:
         """The message that carries an encoded PDU."""
@@ -120,6 +109,5 @@ class UsmUser:
     def _encrypted(self, scoped: bytes, moment: Moment) -> tuple[bytes, bytes]:
         """RFC 3826 3.1: no IV is used twice with a key."""
         salt = (next(self._salts) % (1 << 64)).to_bytes(SALT, "big")
-        vector = moment.boots.to_bytes(4, "big") + moment.time.to_bytes(4, "big") + salt
-        cipher = AES.new(self._privacy, AES.MODE_CFB, iv=vector, segment_size=128)
-        return octet_string(cipher.encrypt(scoped)), salt
+        found = crypt(self._privacy, moment.boots, moment.time, salt, scoped)
+        return octet_string(found), salt

@@ -6,27 +6,23 @@ our engine's identifier and time.
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 
-from Crypto.Cipher import AES
-
 from fastpptp import ber
 from fastpptp.snmp import message
 from fastpptp.snmp.message import LARGEST, Pdu, PduType
 from fastpptp.snmp.reading import DecodeError, Oid, Reader
 from fastpptp.snmp.tree import binding
+from fastpptp.usm import KEY, SALT, crypt, localized_key
 
 USM = 3  # the security model's number
 AUTHENTICATED, PRIVATE, REPORTABLE = 1, 2, 4  # msgFlags
+HASH = "sha1"
 DIGEST = 12
-SALT = 8
-KEY = 16
-BLOCK = 16
 TIME_WINDOW = 150  # seconds
 LEAST = 484  # octets that every engine takes
 
@@ -120,8 +116,10 @@ class Engine:
         self._clock = clock
         self._began = clock()
         self._name = user.name.encode()
-        self._authentication = localized(user.authentication, identifier)
-        self._privacy = localized(user.privacy, identifier)[:KEY] if user.privacy else b""
+        self._authentication = localized_key(user.authentication, identifier, HASH)
+        self._privacy = b""
+        if user.privacy:
+            self._privacy = localized_key(user.privacy, identifier, HASH)[:KEY]
         self._reports: dict[Wrong, int] = {}
 
     @property
@@ -176,21 +174,15 @@ class Engine:
         return hmac.compare_digest(digest, self._digest(blank))
 
     def _digest(self, whole: bytes) -> bytes:
-        return hmac.digest(self._authentication, whole, "sha1")[:DIGEST]
+        return hmac.digest(self._authentication, whole, HASH)[:DIGEST]
 
     def _decrypted(self, asked: _Message) -> bytes:
         security = asked.security
         if len(security.salt) != SALT:
             raise self._wrong(asked, Wrong.DECRYPTION)
-        return self._cipher(security.boots, security.time, security.salt, asked.data, decrypt=True)
-
-    def _cipher(self, boots: int, at: int, salt: bytes, data: bytes, *, decrypt: bool) -> bytes:
-        """RFC 3826 3.1: CFB over blocks of 128 bits, the last one cut."""
-        vector = boots.to_bytes(4) + at.to_bytes(4) + salt
-        cipher = AES.new(self._privacy, AES.MODE_CFB, iv=vector, segment_size=8 * BLOCK)
-        padded = data + bytes(-len(data) % BLOCK)
-        done: bytes = cipher.decrypt(padded) if decrypt else cipher.encrypt(padded)
-        return done[: len(data)]
+        return crypt(
+            self._privacy, security.boots, security.time, security.salt, asked.data, decrypt=True
+        )
 
     def _wrong(self, asked: _Message, wrong: Wrong, *, authenticated: bool = False) -> WrongError:
         if not asked.flags & REPORTABLE:
@@ -214,7 +206,7 @@ class Engine:
         at, salt = self._time, b""
         if flags & PRIVATE:
             salt = secrets.token_bytes(SALT)
-            scoped = ber.octet_string(self._cipher(self._boots, at, salt, scoped, decrypt=False))
+            scoped = ber.octet_string(crypt(self._privacy, self._boots, at, salt, scoped))
         head = ber.tagged(
             ber.SEQUENCE,
             ber.integer(asked.id) + ber.integer(LARGEST) + ber.octet_string(bytes((flags,)))
@@ -266,11 +258,3 @@ def _security(octets: bytes) -> _Security:
     )  # fmt: skip
     reader.end()
     return found
-
-
-def localized(password: str, engine: bytes) -> bytes:
-    """The key of a password for an engine, with SHA-1 (RFC 3414 A.2.2)."""
-    text = password.encode()
-    repeated = text * (1_048_576 // len(text) + 1)
-    key = hashlib.sha1(repeated[:1_048_576]).digest()
-    return hashlib.sha1(key + engine + key).digest()

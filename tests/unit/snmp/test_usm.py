@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from fastpptp import ber
 from fastpptp.snmp.agent import Access
 from fastpptp.snmp.notices import Failure
-from fastpptp.snmp.usm import TIME_WINDOW, User, Wrong, localized
+from fastpptp.snmp.usm import TIME_WINDOW, User, Wrong
+from fastpptp.usm import localized_key
 from tests.unit.snmp.support import ENGINE, Site
 from tests.unit.snmp.test_agent import UP_TIME
 
@@ -30,7 +31,10 @@ SALT = b"saltsalt"
 def test_the_key_of_the_rfc() -> None:
     """RFC 3414 A.3.2."""
     engine = bytes.fromhex("000000000000000000000002")
-    assert localized("maplesyrup", engine).hex() == "6695febc9288e36282235fc7151f128497b38f3f"
+    assert (
+        localized_key("maplesyrup", engine, "sha1").hex()
+        == "6695febc9288e36282235fc7151f128497b38f3f"
+    )
 
 
 def site(privacy: str = PASSWORDS[1]) -> Site:
@@ -56,7 +60,9 @@ def message(**changes: Any) -> bytes:
     scoped = sequence(
         ber.octet_string(told["context_engine"]), ber.octet_string(told["context"]), pdu
     )
-    authentication, privacy = (localized(password, ENGINE) for password in told["passwords"])
+    authentication, privacy = (
+        localized_key(password, ENGINE, "sha1") for password in told["passwords"]
+    )
     if told["flags"] & PRIVATE:
         vector = told["boots"].to_bytes(4) + told["time"].to_bytes(4) + SALT
         cipher = AES.new(privacy[:16], AES.MODE_CFB, iv=vector, segment_size=128)
