@@ -14,6 +14,7 @@ from bench import bench_events, report
 from bench.event_log import fill
 from bench.rows import Row, Run
 from tests import hosts
+from tests.cannot import cannot
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -35,7 +36,7 @@ def command(*words: str) -> str:
 )
 def test_benches_on_test_hosts_run(name: str, tmp_path: Path) -> None:
     if reason := hosts.missing():
-        pytest.skip(reason)
+        cannot(reason)
     pytest.importorskip("matplotlib", reason="matplotlib is not here: pip install .[bench]")
     command(sys.executable, "-m", "bench", "--quick", "--out", str(tmp_path), "--name", "q", name)
     rows = Run.load(tmp_path / "q.json").rows

@@ -23,6 +23,7 @@ from fastpptp.ppp.auth.types import AuthMethod
 from fastpptp.ppp.config import LinkConfig, LinkRole, MppePolicy
 from fastpptp.ppp.events import Direction, IpUp, SetKeys
 from fastpptp.testing import ScriptedClient
+from tests.cannot import cannot
 from tests.unit.crypto.reference import Reference
 from tests.unit.dataplane.rig import INSIDE, Gre, gre, ipv4
 
@@ -134,7 +135,7 @@ def endpoint(request: pytest.FixtureRequest, tmp_path: Path) -> Command:
     """The endpoint in one of the two languages; both are told the same."""
     if request.param == "c":
         if shutil.which("make") is None:
-            pytest.skip("building the C example needs make")
+            cannot("building the C example needs make")
         return [str(built(tmp_path, "c", ["make", f"PYTHON={sys.executable}"]) / "endpoint")]
     made = built(tmp_path, "cython", [sys.executable, "setup.py", "-q", "build_ext", "--inplace"])
     return [sys.executable, str(made / "run.py")]

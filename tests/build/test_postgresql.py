@@ -9,7 +9,6 @@ import tempfile
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
 from sqlalchemy import create_engine, text
@@ -19,6 +18,7 @@ from fastpptp.settings import profiles, toml
 from fastpptp.settings.tree import Configuration
 from fastpptp.store import Store, schema
 from fastpptp.store.migrate import version
+from tests.cannot import cannot
 from tests.unit.settings.test_toml import FULL
 from tests.unit.store import test_migrations as migrations
 from tests.unit.store.test_writers import acknowledged, with_users, writers
@@ -89,18 +89,12 @@ def server() -> Iterator[Server]:
     try:
         found = programs(folder)
         if found is None:
-            missing("PostgreSQL is not here: pip install pgserver")
+            cannot("PostgreSQL is not here: pip install pgserver")
         made = Server(folder, found)
         yield made
         made.stop()
     finally:
         shutil.rmtree(folder)
-
-
-def missing(what: str) -> NoReturn:
-    if os.environ.get("CI"):
-        pytest.fail(what)
-    pytest.skip(what)
 
 
 class Place:

@@ -10,10 +10,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import NoReturn, Self
+from typing import Self
 
-import pytest
-
+from tests.cannot import cannot
 from tests.hosts import Host
 
 LOOPBACK = "127.0.0.1"
@@ -24,13 +23,6 @@ def tool(name: str, package: str) -> str:
     """The path of a program, or a skip; in CI a program that is absent is a failure."""
     found = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
     return found or cannot(f"there is no {name} (Debian: {package})")
-
-
-def cannot(reason: str) -> NoReturn:
-    """The test cannot run here: a skip, in CI a failure."""
-    if os.environ.get("CI"):
-        pytest.fail(f"{reason}; in CI that is a failure")
-    pytest.skip(reason)
 
 
 def free_port(kind: int = socket.SOCK_STREAM) -> int:

@@ -19,8 +19,9 @@ from fastpptp.recorder import mail
 from fastpptp.recorder.delivery import PartlyDeliveredError
 from fastpptp.recorder.mail import MailSink
 from fastpptp.testing import ManualClock
+from tests.cannot import cannot
 from tests.records import HOSTILE, SHOWN, authenticated, of_every_severity, record
-from tests.services.daemons import LOOPBACK, cannot, free_port
+from tests.services.daemons import LOOPBACK, free_port
 from tests.services.exim import Exim
 
 OPS, BOSS = MailRecipient("ops@example.com", 5), MailRecipient("boss@example.com", 1)
