@@ -6,7 +6,7 @@ who embeds a headend without one, and says in plain Python what the database mus
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -152,18 +152,27 @@ def turn_to(query: EventQuery, total: int) -> tuple[int, int, int]:
     return page, pages, (page - 1) * size
 
 
+@dataclass(slots=True)
+class Tally:
+    """Of a kind of events: its severity, where they go, and how often they happened (RPT)."""
+
+    kind: tuple[str, int]
+    severity: int
+    places: frozenset[Destination]
+    repeat: int = 0
+
+
 class Numbering:
     """Numbers and counts events, and knows where each goes.
 
-    Sequence numbers, from `last` + 1 on, and RPT go on for events that no destination takes, so
-    gaps show what was hidden.
+    Numbers, from `last` + 1 on, and RPT go on for events that no destination takes, so gaps show
+    what was hidden.
     """
 
     def __init__(self, policy: EventPolicy, last: int = 0) -> None:
         self._policy = policy
-        self._sequence = last
-        self._repeats: Counter[tuple[str, int]] = Counter()
-        self._places: dict[tuple[str, int], frozenset[Destination]] = {}
+        self._tallies: dict[tuple[str, int], Tally] = {}
+        self.sequence = last  # the last that was given
 
     @property
     def policy(self) -> EventPolicy:
@@ -172,26 +181,32 @@ class Numbering:
     @property
     def repeats(self) -> Mapping[tuple[str, int], int]:
         """RPT of every (class, number) that happened since start."""
-        return self._repeats
+        return {kind: tally.repeat for kind, tally in self._tallies.items() if tally.repeat}
 
     def update(self, policy: EventPolicy) -> None:
         """Route by this policy from now on."""
         self._policy = policy
-        self._places.clear()
+        for (cls, _), tally in self._tallies.items():
+            tally.places = policy.destinations(cls, tally.severity)
 
     def places(self, cls: str, number: int) -> frozenset[Destination]:
         """Where an event of this kind goes."""
-        found = self._places.get((cls, number))
-        if found is None:
-            severity = EVENTS[cls, number].severity
-            found = self._places[cls, number] = self._policy.destinations(cls, severity)
-        return found
+        return self._tally((cls, number)).places
 
-    def take(self, cls: str, number: int) -> tuple[int, int]:
-        """The sequence number and the RPT of an event of this kind that happened now."""
-        self._sequence += 1
-        self._repeats[cls, number] += 1
-        return self._sequence, self._repeats[cls, number]
+    def count(self, cls: str, number: int) -> Tally:
+        """Give an event of this kind that happened now its number and its RPT."""
+        self.sequence += 1
+        tally = self._tally((cls, number))
+        tally.repeat += 1
+        return tally
+
+    def _tally(self, kind: tuple[str, int]) -> Tally:
+        found = self._tallies.get(kind)
+        if found is None:
+            severity = EVENTS[kind].severity
+            places = self._policy.destinations(kind[0], severity)
+            found = self._tallies[kind] = Tally(kind, severity, places)
+        return found
 
 
 class EventLog:
@@ -228,9 +243,9 @@ class EventLog:
 
     def record(self, occurrence: Occurrence, wall: datetime) -> EventRecord:
         """Number and count an event that happened at `wall`, and keep it where the log takes it."""
-        sequence, repeat = self._numbering.take(occurrence.cls, occurrence.number)
-        places = self._numbering.places(occurrence.cls, occurrence.number)
-        made = EventRecord(sequence, wall, repeat, occurrence, places)
+        tally = self._numbering.count(occurrence.cls, occurrence.number)
+        sequence = self._numbering.sequence
+        made = EventRecord(sequence, wall, tally.repeat, occurrence, tally.places)
         self.keep(made)
         return made
 

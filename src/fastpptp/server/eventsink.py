@@ -197,20 +197,17 @@ class EventSink:
 
     def record(self, occurrence: Occurrence, forced: frozenset[Destination] = NOWHERE) -> None:
         """Record what happened now; `forced` are destinations that it goes to in any case."""
-        cls, number = occurrence.cls, occurrence.number
-        sequence, repeat = self._numbering.take(cls, number)
-        places = self._numbering.places(cls, number) | forced
+        tally = self._numbering.count(occurrence.cls, occurrence.number)
+        places = tally.places | forced if forced else tally.places
         if not places:
             return
-        if not self._flood.admits((cls, number), occurrence.severity, self._clock()):
-            self._tell_later()
+        if not self._flood.admits(tally.kind, tally.severity, self._clock()):
+            if not self._telling:
+                self._telling = True
+                self._later(INTERVAL, self.tell)
             return
-        self.recorder.record(EventRecord(sequence, self._wall(), repeat, occurrence, places))
-
-    def _tell_later(self) -> None:
-        if not self._telling:
-            self._telling = True
-            self._later(INTERVAL, self.tell)
+        sequence = self._numbering.sequence
+        self.recorder.record(EventRecord(sequence, self._wall(), tally.repeat, occurrence, places))
 
     def tell(self) -> None:
         """Tell at once what was suppressed and not told yet."""

@@ -1,6 +1,10 @@
-"""Flood suppression against a model that remembers every event that passed."""
+"""Flood suppression: what holds of it whatever comes, and what it promises to honest work."""
 
 from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from itertools import chain, combinations
 
 import pytest
 from hypothesis import given
@@ -9,7 +13,6 @@ from hypothesis import strategies as st
 from fastpptp.events.catalogue import DECODE_HEADER, WARNING
 from fastpptp.events.flood import (
     CLOSE,
-    INTERVAL,
     ORDINARY,
     SAMPLE,
     Budget,
@@ -21,70 +24,69 @@ from fastpptp.events.flood import (
 KIND = ("PPTP", 110)
 
 
-class Bucket:
-    """Places in exact eighths, as the steps of time below are."""
-
-    def __init__(self, budget: Budget) -> None:
-        self.budget, self.tokens, self.at = budget, budget.burst, 0.0
-        self.told: float | None = None
-
-    def look(self, now: float) -> bool:
-        gained = (now - self.at) * self.budget.rate
-        self.tokens, self.at = min(self.budget.burst, self.tokens + gained), now
-        return self.tokens >= 1
-
-    def sample(self, now: float) -> bool:
-        """Of a kind that is refused."""
-        if self.tokens > -self.budget.rate:
-            self.tokens -= 0.5
-        if self.told is not None and now - self.told < SAMPLE:
-            return False
-        self.told = now
-        return True
-
-
-EVENTS = st.lists(
-    st.tuples(st.sampled_from([0.0, 0.125, 0.5, 3.0]), st.integers(1, 3), st.booleans()),
-    max_size=60,
+TIERS = Tier(Budget(2, 3), Budget(4, 5)), Tier(Budget(1, 2), Budget(2, 2))
+SEVERITY = WARNING, DECODE_HEADER
+OFFERED = st.lists(
+    st.tuples(st.sampled_from([0.0, 0.04, 0.125, 0.5, 3.0]), st.integers(1, 3), st.booleans()),
+    max_size=80,
 )
 
 
-@given(EVENTS)
-def test_every_budget_is_kept(events: list[tuple[float, int, bool]]) -> None:
-    ordinary, close = Tier(Budget(2, 3), Budget(4, 5)), Tier(Budget(1, 2), Budget(2, 2))
-    flood, now = Flood(ordinary, close), 0.0
-    own = {
-        (number, tier): Bucket((close if tier else ordinary).kind)
-        for number in (1, 2, 3)
-        for tier in (False, True)
-    }
-    totals = {tier: Bucket((close if tier else ordinary).total) for tier in (False, True)}
-    passed = refused = 0
-    for step, number, tier in events:
+@given(OFFERED)
+def test_every_budget_is_kept_and_nobody_is_silent(offered: list[tuple[float, int, bool]]) -> None:
+    flood, now = Flood(*TIERS), 0.0
+    passed: dict[tuple[str, int], list[float]] = defaultdict(list)
+    refused: Counter[tuple[str, int]] = Counter()
+    for step, number, close in offered:
         now += step
-        kind = (f"C{tier}", number)
-        mine, total = own[number, tier], totals[tier]
-        if not mine.look(now):
-            expected = mine.sample(now)
-        elif expected := total.look(now):
-            mine.tokens -= 1
-            mine.told = now
-            total.tokens -= 1
-        assert flood.admits(kind, DECODE_HEADER if tier else WARNING, now) == expected
-        passed, refused = passed + expected, refused + (not expected)
-    assert sum(flood.suppressed.values()) == refused
-    assert sum(told.count for told in flood.tell(now)) == refused
+        kind = (f"C{close}", number)
+        if flood.admits(kind, SEVERITY[close], now):
+            passed[kind].append(now)
+        else:
+            refused[kind] += 1
+            assert now - passed[kind][-1] < SAMPLE, "a sample is due"
+    assert flood.suppressed == refused
+    assert {(told.cls, told.number): told.count for told in flood.tell(now)} == refused
     assert flood.tell(now) == []
-    assert sum(flood.suppressed.values()) == refused
+    assert flood.suppressed == refused
+    for close, tier in enumerate(TIERS):
+        of_tier = {kind: at for kind, at in passed.items() if kind[0] == f"C{bool(close)}"}
+        for moments in of_tier.values():
+            _kept(tier.kind, moments, 1)
+        _kept(tier.total, sorted(chain(*of_tier.values())), len(of_tier))
+        few = all(map(_few(tier.kind), of_tier.values())) and _few(tier.total)(
+            list(chain(*of_tier.values()))
+        )
+        assert not (few and any(refused[kind] for kind in of_tier)), "refused for nothing"
+
+
+def _kept(budget: Budget, moments: list[float], kinds: int) -> None:
+    """Whatever the stretch of time: no more than the budget has in it, and samples."""
+    for first, last in combinations(range(len(moments)), 2):
+        seconds = moments[last] - moments[first]
+        samples = kinds * (seconds / SAMPLE + 1)
+        assert last - first + 1 <= budget.burst + budget.rate * seconds + samples
+
+
+def _few(budget: Budget) -> Callable[[list[float]], bool]:
+    return lambda moments: len(moments) < budget.burst
 
 
 def test_what_was_suppressed_is_told_with_its_time() -> None:
     flood = Flood(Tier(Budget(1, 1), Budget(1, 1)))
-    assert flood.due is None
+    assert flood.tell(0.0) == []
     assert [flood.admits(KIND, WARNING, 5.0) for _ in range(4)] == [True, False, False, False]
-    assert flood.due == 5.0 + INTERVAL
     assert flood.tell(15.0) == [Suppressed("PPTP", 110, 3, 10.0)]
-    assert flood.due is None
+    assert flood.tell(15.0) == []
+
+
+def test_counting_goes_on_at_once_after_it_was_told() -> None:
+    flood = Flood(Tier(Budget(0, 1), Budget(1, 1)))
+    assert [flood.admits(KIND, WARNING, 5.0) for _ in range(4)] == [True, False, False, False]
+    flood.tell(5.01)
+    assert not flood.admits(KIND, WARNING, 5.03)
+    assert flood.tell(6.03) == [Suppressed("PPTP", 110, 1, 1.0)]
+    assert flood.suppressed == {KIND: 4}
 
 
 def test_decoding_does_not_hide_faults() -> None:
@@ -92,6 +94,7 @@ def test_decoding_does_not_hide_faults() -> None:
     for number in range(20):
         for _ in range(5_000):
             flood.admits(("PPTPDECODE", number), DECODE_HEADER, 0.0)
+    assert flood.admits(("PPTPDECODE", 99), DECODE_HEADER, 0.0), "of what is rare, a sample"
     assert not flood.admits(("PPTPDECODE", 99), DECODE_HEADER, 0.0)
     assert flood.admits(KIND, WARNING, 0.0)
 
