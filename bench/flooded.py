@@ -14,7 +14,7 @@ from fastpptp.cli import cli
 from fastpptp.events.catalogue import occur
 from fastpptp.server.runtime import Headend
 
-TICK = 0.002  # seconds
+TICK = 0.01  # seconds
 PEER = IPv4Address("198.51.100.7")
 MESSAGE = "rcvd [LCP ConfReq id=0x0 <mru 1400> <magic 0x31a40762> <pcomp> <accomp> <callback CBCP>]"
 

@@ -24,7 +24,7 @@ ROWS = (
     ("settings",),
     ("events", "trace"),
     ("ppp", "pptp", "dhcp"),
-    ("ber", "bootstrap", "hexdump", "methods", "ports", "timers", "usm"),
+    ("ber", "bootstrap", "hexdump", "localtime", "methods", "ports", "process", "timers", "usm"),
     ("errors",),
 )
 LEVEL = {unit: level for level, row in enumerate(ROWS) for unit in row}

@@ -70,7 +70,7 @@ from fastpptp.admin.trace import Traces
 from fastpptp.errors import ConfigurationError, FastpptpError, UnavailableError
 from fastpptp.events.catalogue import occur
 from fastpptp.events.log import EventPage
-from fastpptp.server.eventsink import wall_clock
+from fastpptp.localtime import wall_clock
 from fastpptp.server.ping import ping
 from fastpptp.server.reloading import Reloaded
 from fastpptp.server.runtime import Headend

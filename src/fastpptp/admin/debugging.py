@@ -25,8 +25,8 @@ from fastpptp.admin.author import author
 from fastpptp.admin.body import read_body
 from fastpptp.admin.query import Word, read_words, within, wrong
 from fastpptp.events.catalogue import SEVERITIES, occur
+from fastpptp.localtime import wall_clock
 from fastpptp.manager.debugging import DebugOrder
-from fastpptp.server.eventsink import wall_clock
 from fastpptp.server.runtime import Headend
 
 SEVERITY, MINUTES = SEVERITIES[-1], 10

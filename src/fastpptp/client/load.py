@@ -25,7 +25,7 @@ from fastpptp.client.generator import Ending, Load, LoadOptions, dataplane
 from fastpptp.ports import Dataplane
 from fastpptp.ppp.auth.types import AuthMethod
 from fastpptp.ppp.config import LinkConfig, LinkRole, MppePolicy
-from fastpptp.server.process import calm_collector, lift_descriptor_limit
+from fastpptp.process import calm_collector, lift_descriptor_limit
 
 METHODS = tuple(AuthMethod)
 

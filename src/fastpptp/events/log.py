@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from ipaddress import IPv4Address
 from itertools import islice
+from typing import NamedTuple
 
 from fastpptp.events.catalogue import EVENTS, Occurrence
 from fastpptp.events.routing import Destination, EventPolicy
@@ -45,8 +46,7 @@ class Told(Occurrence):
         return self.words
 
 
-@dataclass(frozen=True, slots=True)
-class EventRecord:
+class EventRecord(NamedTuple):
     """An event with its place in time: `repeat` is RPT, how often it happened since start.
 
     `destinations` is where the policy of that moment sent it.

@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 
+from fastpptp.process import calm_collector
 from fastpptp.recorder.process import Recorder
 
 # Sessions come first: what is told of them can wait a moment.
@@ -19,6 +20,7 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     os.nice(NICE)
+    calm_collector()
     with socket.socket(fileno=int(sys.argv[1])) as connection:
         Recorder(connection).run()
 

@@ -11,6 +11,7 @@ import fcntl
 import os
 import sqlite3
 import time
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -24,6 +25,13 @@ from fastpptp.recorder.schema import ENDS, NEWEST, NewerError, address, connect
 from fastpptp.recorder.wire import EPOCH, MICROSECOND, microseconds
 
 INSERT = "INSERT INTO events VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+
+# Of the events of a block.
+SPAN = """SELECT min(sequence), max(sequence), min(time), max(time)
+FROM events WHERE place >= ? AND place < ?"""
+ABOUT = """SELECT place, class, severity, client, group_name, user_name, cause
+FROM events WHERE place >= ? AND place < ?"""
+WORDS = "SELECT place, text FROM events WHERE place >= ? AND place < ?"
 
 # What may pass, by SQLite's primary error codes: all else is wrong with the database itself.
 PASSING = frozenset(
@@ -217,37 +225,23 @@ class EventDatabase:
             self._indexed += 1
 
     def _index_block(self, block: int) -> None:
+        """Many events are about the same, often in the same words: each is looked at once."""
         start = block * terms.BLOCK
-        found = terms.Places()
-        sequences, times = [], []
-        for row in self._db.execute(
-            "SELECT place, sequence, time, class, severity, client, group_name, user_name, "
-            "cause, text FROM events WHERE place >= ? AND place < ?",
-            (start, start + terms.BLOCK),
-        ):
-            place, sequence, at, cls, severity, client, group, user, cause, words = row
-            sequences.append(sequence)
-            times.append(at)
-            having = terms.of_text(words)
-            having |= {terms.of_class(cls), terms.of_severity(severity)}
-            having |= {terms.of_group(group), terms.of_user(user)}
-            if cause:
-                having.add(terms.of_cause(cause))
-            if client is not None:
-                having.add(terms.of_client(client))
-            at_place = place - start
-            for term in having:
-                found[term](at_place)
-        if not sequences:
+        after = start + terms.BLOCK
+        span = self._db.execute(SPAN, (start, after)).fetchone()
+        if span[0] is None:
             return
+        index = terms.Index()
+        for table, of in ((ABOUT, terms.of_subject), (WORDS, terms.of_text)):
+            alike: defaultdict[tuple[Any, ...], list[int]] = defaultdict(list)
+            for place, *what in self._db.execute(table, (start, after)):
+                alike[tuple(what)].append(place - start)
+            for what, places in alike.items():
+                index.add(of(*what), places)
         with _Transaction(self._db):
-            self._db.execute(
-                "INSERT INTO blocks VALUES (?,?,?,?,?)",
-                (block, min(sequences), max(sequences), min(times), max(times)),
-            )
+            self._db.execute("INSERT INTO blocks VALUES (?,?,?,?,?)", (block, *span))
             self._db.executemany(
-                "INSERT INTO terms VALUES (?,?,?)",
-                ((block, *packed) for packed in found.packed()),
+                "INSERT INTO terms VALUES (?,?,?)", ((block, *packed) for packed in index.packed())
             )
 
 

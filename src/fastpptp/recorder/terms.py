@@ -8,7 +8,8 @@ however many events there are and whatever is asked for, and how many they are i
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from typing import TypeAlias
 
 BLOCK = 8192  # events
@@ -55,6 +56,18 @@ def of_cause(code: str) -> str:
     return f"\0x{code}"
 
 
+def of_subject(
+    cls: str, severity: int, client: int | None, group: str, user: str, cause: str
+) -> list[str]:
+    """Every term of what an event is about."""
+    found = [of_class(cls), of_severity(severity), of_group(group), of_user(user)]
+    if cause:
+        found.append(of_cause(cause))
+    if client is not None:
+        found.append(of_client(client))
+    return found
+
+
 def of_text(words: str) -> set[str]:
     """Every term of an event's words: characters, threes of them, and the last two.
 
@@ -75,28 +88,35 @@ def to_find(text: str) -> list[str]:
     return grams[::step]
 
 
-def pack(places: list[int]) -> bytes:
-    """Places in a block, rising, as they are stored."""
-    if len(places) <= FEW:
-        return array("H", places).tobytes()
-    return bits_of(places).to_bytes(OCTETS, "little")
+class Index:
+    """Collects the places of a block that have a term.
 
-
-class Places(dict[str, Callable[[int], None]]):
-    """Collects the places of terms: `places[term](place)`, which is most of an index's cost."""
+    Who tells of many places at once, those of an event that happens again and again in the same
+    words, has it nearly for nothing.
+    """
 
     def __init__(self) -> None:
-        super().__init__()
-        self._lists: dict[str, list[int]] = {}
+        self._lists: defaultdict[str, list[int]] = defaultdict(list)
+        self._bits: defaultdict[str, Bits] = defaultdict(int)
 
-    def __missing__(self, term: str) -> Callable[[int], None]:
-        places = self._lists[term] = []
-        self[term] = places.append
-        return places.append
+    def add(self, found: Iterable[str], places: list[int]) -> None:
+        """Every place of these has all of these terms."""
+        if len(places) > FEW:
+            bits = bits_of(places)
+            for term in found:
+                self._bits[term] |= bits
+        else:
+            for term in found:
+                self._lists[term] += places
 
     def packed(self) -> Iterator[tuple[str, bytes]]:
         """Every term, in order, and its places as they are stored."""
-        return ((term, pack(self._lists[term])) for term in sorted(self._lists))
+        for term in sorted(self._lists.keys() | self._bits.keys()):
+            places, bits = self._lists.get(term, []), self._bits.get(term, 0)
+            if not bits and len(places) <= FEW:
+                yield term, array("H", sorted(places)).tobytes()
+            else:
+                yield term, (bits | bits_of(places)).to_bytes(OCTETS, "little")
 
 
 def unpack(stored: bytes) -> Bits:

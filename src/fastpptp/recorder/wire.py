@@ -34,9 +34,10 @@ from pathlib import Path
 from struct import Struct
 from typing import Any, TypeAlias
 
-from fastpptp.events.catalogue import Occurrence
+from fastpptp.events.catalogue import EVENTS
 from fastpptp.events.log import EventRecord, Told
 from fastpptp.events.routing import Destination
+from fastpptp.localtime import local
 
 Message: TypeAlias = tuple[Any, ...]
 
@@ -117,9 +118,8 @@ def pack(record: EventRecord) -> Message:
 
 def unpack(packed: Message) -> EventRecord:
     """The record, its text made once for all sinks, its time in this machine's zone."""
-    sequence, at, repeat, cls, number, peer, fields, mask = packed
-    happened = Occurrence(cls, number, None if peer is None else IPv4Address(peer), fields)
-    kind = happened.type
-    told = Told(cls, number, happened.peer, fields, happened.text(), kind.severity, kind.shows_peer)
-    wall = (EPOCH + at * MICROSECOND).astimezone()
-    return EventRecord(sequence, wall, repeat, told, _PLACES[mask])
+    sequence, at, repeat, cls, number, client, fields, mask = packed
+    kind = EVENTS[cls, number]
+    peer = None if client is None else IPv4Address(client)
+    told = Told(cls, number, peer, fields, kind.words(peer, fields), kind.severity, kind.shows_peer)
+    return EventRecord(sequence, local(at / 1e6), repeat, told, _PLACES[mask])

@@ -18,9 +18,10 @@ from fastpptp.dhcp.client import DhcpLease
 from fastpptp.effects import Authenticate, Lease
 from fastpptp.events.catalogue import Occurrence, occur
 from fastpptp.events.routing import Destination
+from fastpptp.localtime import wall_clock
 from fastpptp.manager.headend import Anonymous
 from fastpptp.ppp.auth.types import AuthResult
-from fastpptp.server.eventsink import NOWHERE, EventSink, wall_clock
+from fastpptp.server.eventsink import NOWHERE, EventSink
 from fastpptp.server.executor import LATER, Later
 from fastpptp.server.reach import Reach
 from fastpptp.settings.resolve import PolicySnapshot

@@ -10,13 +10,14 @@ import json
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, tzinfo
+from datetime import datetime
 from typing import Protocol, TypeVar
 
 from fastpptp.events.catalogue import Occurrence, occur
 from fastpptp.events.flood import INTERVAL, Flood
 from fastpptp.events.log import EventLog, EventPage, EventQuery, EventRecord, Numbering
 from fastpptp.events.routing import Destination, EventPolicy
+from fastpptp.localtime import wall_clock
 from fastpptp.recorder.past import ENDED_KEPT, EndedPage, Wanted, page_of
 from fastpptp.recorder.sinks import SinkStatus
 
@@ -26,29 +27,6 @@ NOWHERE: frozenset[Destination] = frozenset()
 
 Record = Callable[[Occurrence], object]
 Later = Callable[[float, Callable[[], object]], object]
-
-
-class _LocalClock:
-    """Looks at the zone once a second: it is most of the cost of a time."""
-
-    def __init__(self) -> None:
-        self._zone: tzinfo | None = None
-        self._until = 0.0
-
-    def __call__(self) -> datetime:
-        now = time.time()
-        if not self._until - 1.0 <= now < self._until:
-            self._zone = datetime.fromtimestamp(now).astimezone().tzinfo
-            self._until = now // 1.0 + 1.0
-        return datetime.fromtimestamp(now, self._zone)
-
-
-_local_clock = _LocalClock()
-
-
-def wall_clock() -> datetime:
-    """Now, with the local zone: access hours and the log are told in local time."""
-    return _local_clock()
 
 
 class Recorder(Protocol):

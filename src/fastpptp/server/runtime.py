@@ -23,12 +23,13 @@ from fastpptp.backends.dhcp import PORT
 from fastpptp.effects import Effect
 from fastpptp.errors import FastpptpError, UnavailableError
 from fastpptp.events.catalogue import occur
+from fastpptp.localtime import wall_clock
 from fastpptp.manager import CallCounters, Departure, SessionManager, Statistics, Workers
 from fastpptp.manager.debugging import DebugOrder
 from fastpptp.ports import CallEvent, Dataplane, FilterLog, TraceRecord
 from fastpptp.server.answers import LocalAnswers
 from fastpptp.server.control import ControlProtocol, factory
-from fastpptp.server.eventsink import EventSink, MemoryRecorder, Recorder, wall_clock
+from fastpptp.server.eventsink import EventSink, MemoryRecorder, Recorder
 from fastpptp.server.executor import Executor
 from fastpptp.server.net import BACKLOG
 from fastpptp.server.past import Past, flat

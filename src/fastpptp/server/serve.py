@@ -16,12 +16,12 @@ from fastpptp.backends.database import Database
 from fastpptp.bootstrap import Bootstrap
 from fastpptp.errors import FastpptpError, UnavailableError
 from fastpptp.events.catalogue import Occurrence
+from fastpptp.process import calm_collector, lift_descriptor_limit
 from fastpptp.recorder.files import MODE
 from fastpptp.server import privileges
 from fastpptp.server.machine import Machine
 from fastpptp.server.notify import keep_watchdog, notify
 from fastpptp.server.overruns import watch_overruns
-from fastpptp.server.process import calm_collector, lift_descriptor_limit
 from fastpptp.server.recording import Recording
 from fastpptp.server.reloading import Reloading
 from fastpptp.server.runtime import Headend

@@ -26,7 +26,7 @@ from fastpptp.admin.meter import Meter
 from fastpptp.bootstrap import Bootstrap
 from fastpptp.cli import cli
 from fastpptp.errors import ConfigurationError, Problem, UnavailableError
-from fastpptp.server.eventsink import wall_clock
+from fastpptp.localtime import wall_clock
 from fastpptp.server.ping import echo_request
 from fastpptp.server.reloading import Reloaded, Reloading
 from fastpptp.settings import profiles

@@ -42,6 +42,7 @@ from fastpptp.events.catalogue.kind import (
     WARNING_HIGH,
     EventType,
     Kinds,
+    printable,
 )
 from fastpptp.events.catalogue.ppp import PPP
 from fastpptp.events.catalogue.pptp import PPTP
@@ -86,9 +87,6 @@ PER_FIELD: Mapping[str, str] = MappingProxyType(
         "again": "",
     }
 )
-
-# Lines of hexadecimal that we made: no peer can forge a line by them.
-DUMP = "dump"
 
 # Who it is about, and the code of its cause (causes.py): allowed on every event.
 CONTEXT = frozenset({"code", "group", "user"})
@@ -152,17 +150,7 @@ class Occurrence:
 
     def text(self) -> str:
         """The event's words; lines are parted by `\\n`, values hold no control characters."""
-        values = {
-            name: value if name == DUMP else printable(value) for name, value in self.fields.items()
-        }
-        return self.type.text.format(peer=self.peer or "(none)", **values)
-
-
-def printable(value: str) -> str:
-    """`value` with all that could forge a line of the log or drive a terminal escaped."""
-    if value.isprintable():
-        return value
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in value)
+        return self.type.words(self.peer, self.fields)
 
 
 def occur(

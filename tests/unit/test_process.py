@@ -7,7 +7,7 @@ import resource
 
 import pytest
 
-from fastpptp.server import process
+from fastpptp import process
 
 
 def test_the_descriptor_limit_is_lifted_to_the_hard_one(monkeypatch: pytest.MonkeyPatch) -> None:
