@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
 
 FAILED = 1
 USAGE = 2  # click's own
@@ -120,6 +121,17 @@ def checked(read: Callable[[str], object]) -> Callable[..., Any]:
         return None if value is None else one(value)
 
     return callback
+
+
+def word_options(*options: tuple[str, str, str]) -> Callable[[F], F]:
+    """Options that are words of the control API, which judges them: name, metavar, help of each."""
+
+    def decorate(command: F) -> F:
+        for name, metavar, about in options:
+            command = click.option(name, metavar=metavar, help=about)(command)
+        return command
+
+    return decorate
 
 
 def ipv4(text: str) -> IPv4Address:

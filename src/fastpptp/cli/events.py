@@ -10,14 +10,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import IO, Any
 
 import click
 
-from fastpptp.cli.common import Environment, environment, print_table
+from fastpptp.cli.common import Environment, environment, print_table, word_options
 from fastpptp.errors import ConfigurationError, FastpptpError, Problem, UnavailableError
 
-T = TypeVar("T")
 Event = Mapping[str, Any]
 Words = dict[str, Any]
 
@@ -51,21 +50,18 @@ def events() -> None:
     """
 
 
-def filters(command: Callable[..., T]) -> Callable[..., T]:
-    """The options that say which events, as the control API's words."""
-    for option in (
-        click.option("--class", "class_", metavar="CLASS,...", help="Classes, such as PPTP,AUTH."),
-        click.option("--severity", metavar="N-N,...", help="Severities, such as 1-5."),
-        click.option("--client", metavar="IP", help="One client's; 0.0.0.0 is every client."),
-        click.option("--group", metavar="NAME", help="One group's."),
-        click.option("--user", metavar="NAME", help="One user's."),
-        click.option("--cause", metavar="CODE", help="With this cause, such as wrong-password."),
-        click.option("--since", metavar="TIME", help="A time, or how long ago: 15m."),
-        click.option("--until", metavar="TIME", help="Likewise."),
-        click.option("--text", metavar="TEXT", help="Whose words have this; in any case."),
-    ):
-        command = option(command)
-    return command
+# Which events.
+filters = word_options(
+    ("--class", "CLASS,...", "Classes, such as PPTP,AUTH."),
+    ("--severity", "N-N,...", "Severities, such as 1-5."),
+    ("--client", "IP", "One client's; 0.0.0.0 is every client."),
+    ("--group", "NAME", "One group's."),
+    ("--user", "NAME", "One user's."),
+    ("--cause", "CODE", "With this cause, such as wrong-password."),
+    ("--since", "TIME", "A time, or how long ago: 15m."),
+    ("--until", "TIME", "Likewise."),
+    ("--text", "TEXT", "Whose words have this; in any case."),
+)
 
 
 @events.command()
@@ -151,7 +147,7 @@ def sinks(env: Environment) -> None:
 
 def _words(given: Mapping[str, Any]) -> Words:
     """The filters that were given, as the control API's words."""
-    words = {name.rstrip("_"): value for name, value in given.items() if value is not None}
+    words = {name: value for name, value in given.items() if value is not None}
     for word, value in words.items():
         if not _is_utf8(value):
             raise ConfigurationError(Problem(word, f"{value!r} is not UTF-8", "UTF-8 text"))

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -29,6 +29,7 @@ from fastpptp.cli.common import (
     label,
     octets,
     print_fields,
+    word_options,
 )
 from fastpptp.errors import FastpptpError
 
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
 
     from fastpptp.admin.client import AdminClient
 
-T = TypeVar("T")
 Ask = Callable[..., list[dict[str, Any]]]
 
 
@@ -63,20 +63,16 @@ SESSION_COLUMNS = (
 )
 
 
-def filters(command: Callable[..., T]) -> Callable[..., T]:
-    """The options that say which sessions, as the control API's words."""
-    for option in (
-        click.option("--user", metavar="NAME", help="Of this user."),
-        click.option("--group", metavar="NAME", help="Of this group; '' is the base group."),
-        click.option("--client", metavar="IP[/N]", help="From this public address or network."),
-        click.option("--address", metavar="IP[/N]", help="With this assigned address, or in it."),
-        click.option("--method", metavar="NAME", help="Authenticated so, such as MSCHAP-V2."),
-        click.option("--encryption", metavar="WORD", help="none, 128, stateless, ..."),
-        click.option("--state", metavar="NAME", help="In this state, such as up."),
-    ):
-        command = option(command)
-    return command
-
+# Which sessions.
+filters = word_options(
+    ("--user", "NAME", "Of this user."),
+    ("--group", "NAME", "Of this group; '' is the base group."),
+    ("--client", "IP[/N]", "From this public address or network."),
+    ("--address", "IP[/N]", "With this assigned address, or in it."),
+    ("--method", "NAME", "Authenticated so, such as MSCHAP-V2."),
+    ("--encryption", "WORD", "none, 128, stateless, ..."),
+    ("--state", "NAME", "In this state, such as up."),
+)
 
 ENDED_COLUMNS = (
     *(column for column in SESSION_COLUMNS if column.title not in ("Client Type", "State")),
