@@ -33,6 +33,11 @@ COLUMNS = (
 )  # fmt: skip
 
 
+# What a spreadsheet takes for the beginning of a formula, or passes over before one (OWASP, CSV
+# Injection).
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+
+
 class _Events(click.Group):
     """`fastpptp events` without a command's name is `fastpptp events show`."""
 
@@ -286,10 +291,15 @@ def _write_json(out: IO[str], found: Iterator[Event]) -> int:
 
 
 def _write_csv(out: IO[str], found: Iterator[Event]) -> int:
-    """RFC 4180, with the columns' names."""
-    rows = csv.writer(out, lineterminator="\r\n")
+    """RFC 4180, with the columns' names; no spreadsheet calculates what a peer wrote."""
+    rows = csv.writer(out, lineterminator="\r\n", quoting=csv.QUOTE_ALL)
     rows.writerow(COLUMNS)
-    return _each(found, lambda event: rows.writerow([event[column] for column in COLUMNS]))
+    return _each(found, lambda event: rows.writerow([_inert(event[name]) for name in COLUMNS]))
+
+
+def _inert(value: object) -> object:
+    """A field that is text to a spreadsheet, too."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
 
 
 def _each(found: Iterator[Event], write: Callable[[Event], object]) -> int:

@@ -119,6 +119,24 @@ def test_saved_as_printed_as_json_and_as_csv(left: Installation, tmp_path: Path)
     assert json.loads((tmp_path / "none").read_text()) == []
 
 
+@pytest.mark.parametrize("begin", ["=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"])
+def test_no_spreadsheet_calculates_what_a_peer_wrote(
+    installed: Installation, tmp_path: Path, begin: str
+) -> None:
+    hostile, text = f'{begin}cmd|"/c calc",A1', f"{begin}1+1"
+    records = [told(1, text, user=hostile, group=hostile), told(2, "Quiet", user=f"a{begin}1")]
+    fill(installed.state / "events.db", records)
+    table = tmp_path / "csv"
+    installed.done("events", "save", str(table), "--format", "csv")
+    with table.open(newline="", encoding="utf-8") as file:
+        first, second = csv.DictReader(file)
+    assert (first["user"], first["group"]) == (f"'{hostile}", f"'{hostile}")
+    assert second["user"] == f"a{begin}1"
+    shown, _ = installed.json("events")
+    assert (shown["user"], shown["group"]) == (hostile, hostile)
+    assert first["text"] == (f"'{shown['text']}" if shown["text"][0] == begin else shown["text"])
+
+
 def test_emptied_and_a_damaged_one_put_aside(left: Installation) -> None:
     path = left.state / "events.db"
     assert left.done("events", "clear") == "The event log is empty.\n"
