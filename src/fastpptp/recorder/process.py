@@ -11,15 +11,14 @@ import select
 import socket
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
 
 from fastpptp.events.log import EventRecord
-from fastpptp.events.routing import Destination
-from fastpptp.recorder.kinds import KINDS
 from fastpptp.recorder.log import EventDatabase, Opened, peek
+from fastpptp.recorder.outlets import Outlets
 from fastpptp.recorder.past import ENDED_KEPT
 from fastpptp.recorder.sinks import Sink, SinkThread
 from fastpptp.recorder.wire import Frames, Setup, frame, thaw, unpack
@@ -29,7 +28,6 @@ TICK, IDLE_TICK = 0.25, 2.0  # seconds between two looks at the sinks
 SYNC = 1.0  # seconds between two times that the disk is waited for
 LINGER = 0.1  # seconds that events are gathered before they are committed
 WAITING = 50_000  # events that wait for the database at most
-FINISH = 4.0  # seconds that sinks have at the end
 UNREAD = 1 << 20  # octets that wait for a headend which reads nothing
 
 DATABASE = "event log"
@@ -47,9 +45,9 @@ class Recorder:
         self._unsent = bytearray()
         self._database: EventDatabase | None = None
         self._told = Opened()
-        self._log: SinkThread
-        self._files: dict[Any, SinkThread] = {}  # of the bootstrap settings
-        self._sinks: dict[Any, SinkThread] = {}  # of the policy
+        self._outlets: Outlets
+        self._begun = False  # the headend has said what `_outlets` are
+        self._last_sequence = 0
         self._unkept: list[str] = []  # sessions that ended, and that the disk has not taken
         self._said: object = None
         self._sync_at = 0.0
@@ -127,10 +125,11 @@ class Recorder:
             self._told = self._database.opened
         except OSError:  # its thread tries again, and says what is wrong
             self._told = peek(setup.database)
-        self._log = SinkThread(DATABASE, self._open_database, linger=LINGER, limit=WAITING)
-        self._files = {spec: _started(spec) for spec in setup.files}
-        self._open_and_close(setup.sinks)
+        log = SinkThread(DATABASE, self._open_database, linger=LINGER, limit=WAITING)
+        self._outlets = Outlets(log, setup.files, setup.sinks)
         told = self._told
+        self._last_sequence = told.sequence
+        self._begun = True
         self._say("ready", told.sequence, told.kept, told.unclean, told.aside)
 
     def _open_database(self) -> Sink:
@@ -142,24 +141,19 @@ class Recorder:
         self._capacity = capacity
         if self._database is not None:
             self._database.resize(capacity)
-        self._open_and_close(thaw(frozen))
-
-    def _open_and_close(self, wanted: Iterable[Any]) -> None:
-        """Open the sinks that are new and let go of those that are gone."""
-        for spec in self._sinks.keys() - set(wanted):
-            self._sinks.pop(spec).stop()
-        for spec in wanted:
-            if spec not in self._sinks:
-                self._sinks[spec] = _started(spec)
+        self._outlets.follow(thaw(frozen))
 
     def _records(self, packed: Iterable[Any]) -> None:
         records = self._unpacked(packed)
-        self._hand_on(self._log, Destination.LOG, records)
-        for threads in (self._files, self._sinks):
-            for spec, thread in threads.items():
-                self._hand_on(thread, KINDS[type(spec)].destination, records)
-        if self._database is not None and records:
-            self._database.note(records[-1].sequence)
+        self._outlets.put(records)
+        self._note(records)
+
+    def _note(self, records: Sequence[EventRecord]) -> None:
+        """Remember the last number that was given, whether or not the log keeps that event."""
+        if records:
+            self._last_sequence = max(self._last_sequence, records[-1].sequence)
+        if self._database is not None:
+            self._database.note(self._last_sequence)
 
     def _unpacked(self, packed: Iterable[Any]) -> list[EventRecord]:
         """A record that cannot be told, a fault of ours, must not be met again and again."""
@@ -171,25 +165,22 @@ class Recorder:
                 self._say("tell", "SYSTEM", 123, {"problem": f"event {one!r}: {error!r}"})
         return records
 
-    @staticmethod
-    def _hand_on(thread: SinkThread, place: Destination, records: list[EventRecord]) -> None:
-        if here := [record for record in records if place in record.destinations]:
-            thread.put(here)
-
     def _again(self, packed: Iterable[Any]) -> None:
         """Of a recorder that died: the event log alone can tell what it has."""
         kept = self._told.kept
-        self._log.put([record for record in self._unpacked(packed) if record.sequence > kept])
+        again = [record for record in self._unpacked(packed) if record.sequence > kept]
+        self._outlets.log.put(again)
+        self._note(again)
 
     def _flush(self, token: int, files: bool) -> None:
         """Answer when the log, and log file and console, have what came before."""
-        threads = (self._log, *(self._files.values() if files else ()))
+        threads = (self._outlets.log, *(self._outlets.files if files else ()))
         left = _Countdown(len(threads), partial(self._say, "done", token, ""))
         for thread in threads:
             thread.order(left.one)
 
     def _clear(self, token: int) -> None:
-        self._log.order(partial(self._clear_now, token))
+        self._outlets.log.order(partial(self._clear_now, token))
 
     def _clear_now(self, token: int) -> None:
         try:
@@ -203,7 +194,7 @@ class Recorder:
             self._say("done", token, "")
 
     def _past(self, totals: dict[str, int], ended: list[str]) -> None:
-        self._log.order(partial(self._keep_past, totals, ended))
+        self._outlets.log.order(partial(self._keep_past, totals, ended))
 
     def _keep_past(self, totals: dict[str, int], ended: list[str]) -> None:
         """What the disk does not take now is tried with the next: totals come again anyway."""
@@ -222,21 +213,19 @@ class Recorder:
 
     def _tick(self) -> bool:
         """Whether there was something to say."""
-        if not hasattr(self, "_log"):
+        if not self._begun:
             return False
         if self._database is not None and self._database.opened is not self._told:
             self._told = self._database.opened
             if self._told.aside is not None:
                 self._say("tell", "SYSTEM", 136, aside_fields(self._told.aside))
-        threads = (self._log, *self._files.values(), *self._sinks.values())
         now = time.monotonic()
         if self._database is not None and self._database.unsynced and now >= self._sync_at:
             self._sync_at = now + SYNC
-            self._log.order(self._database.sync)
-        for thread in threads:
-            for news in thread.news(now):
-                self._say("tell", *news)
-        rows = [tuple(thread.status) for thread in threads]
+            self._outlets.log.order(self._database.sync)
+        for news in self._outlets.news(now):
+            self._say("tell", *news)
+        rows = [tuple(thread.status) for thread in self._outlets.threads]
         kept = self._database.kept if self._database is not None else 0
         if (kept, rows) == self._said or len(self._unsent) >= UNREAD:
             return False
@@ -245,17 +234,12 @@ class Recorder:
         return True
 
     def _finish(self) -> None:
-        """The headend has ended: have the sinks deliver what waits, but not for ever."""
-        if not hasattr(self, "_log"):
+        """The headend has ended."""
+        if not self._begun:
             return
-        end = time.monotonic() + FINISH
-        threads = (*self._sinks.values(), *self._files.values(), self._log)
         if self._database is not None:
             self._database.clean = self._clean
-        for thread in threads:
-            thread.stop()
-        for thread in threads:
-            thread.join(max(0.0, end - time.monotonic()))
+        self._outlets.finish(self._last_sequence)
 
 
 class _Countdown:
@@ -270,12 +254,6 @@ class _Countdown:
             self._left.pop()  # one operation of the interpreter: nothing to lock
         except IndexError:
             self._then()
-
-
-def _started(spec: Any) -> SinkThread:
-    kind = KINDS[type(spec)]
-    open_ = partial(kind.open, spec)
-    return SinkThread(str(spec), open_, linger=kind.linger, batch=kind.batch)
 
 
 def aside_fields(aside: tuple[str, str, str]) -> dict[str, Any]:

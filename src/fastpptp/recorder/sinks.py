@@ -118,6 +118,13 @@ class SinkThread:
         """Events that tell of losses, once in a while, and that it works again."""
         return self._news.of(self.status, now)
 
+    def parting(self) -> list[Telling]:
+        """An event that tells of what was lost since the last one, or waits, if there is any.
+
+        For a thread that was stopped and has ended, or is not waited for any longer.
+        """
+        return self._news.parting(self.status)
+
     def stop(self) -> None:
         """Deliver what waits, then end; see `join`. A sink that fails is tried once more."""
         with self._changed:
@@ -272,6 +279,13 @@ class _News:
         elif quiet and lost:
             return [self._complaint(status, "it takes them too slowly", now)]
         return []
+
+    def parting(self, status: SinkStatus) -> list[Telling]:
+        count = status.lost - self._told_lost + status.waiting
+        if not count:
+            return []
+        problem = status.error or "it did not take them in time"
+        return [("SYSTEM", 137, {"sink": self._name, "count": str(count), "problem": problem})]
 
     def _complaint(self, status: SinkStatus, problem: str, now: float) -> Telling:
         count, self._told_lost = status.lost - self._told_lost, status.lost

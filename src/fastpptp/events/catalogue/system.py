@@ -175,4 +175,12 @@ SYSTEM: Kinds = {
         "A newer one can be put back once that version runs again; a damaged one may be read with "
         "`sqlite3 FILE .recover`.",
     ),
+    137: EventType(
+        WARNING_HIGH,
+        "{count} events that waited for the {sink} when it was closed are lost: {problem}",
+        "The headend ended, or other settings took the sink's place, while its server failed or "
+        "did not answer: the end waits four seconds for it. At the end this is told in the event "
+        "log and on standard error, whatever the severities.",
+        "See the problem's words; the event log has what the others lack.",
+    ),
 }
