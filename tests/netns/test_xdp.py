@@ -358,6 +358,12 @@ def test_it_says_where_it_cannot_and_can_later(hosts: Hosts, tmp_path: Path) -> 
         theirs = program(headend.host, OURS)
         others[0].close()
         headend.wait(lambda: program(headend.host, OURS) not in ("", theirs), "does not come back")
+        headend.wait(
+            lambda: any(
+                "AF_XDP on v1l is available now" in text for text in headend.texts_since(0)
+            ),
+            "does not say that it is back",
+        )
         before = delivered(headend.host)
         assert pings(right, IPv4Address(INNER), "-c40", "-i0.002")
         assert delivered(headend.host) - before < 60

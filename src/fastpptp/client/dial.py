@@ -200,6 +200,9 @@ async def dial(options: DialOptions, work: Work, tell: Callable[[str], object]) 
     def refused(where: str, problem: str) -> None:
         tell(f"AF_XDP is not available {where}: {problem}")
 
+    def restored(where: str) -> None:
+        tell(f"AF_XDP is available now {where}")
+
     with ExitStack() as stack:
         control = await _connect(options.server, options.port)
         stack.callback(control.close)
@@ -207,7 +210,9 @@ async def dial(options: DialOptions, work: Work, tell: Callable[[str], object]) 
         stack.callback(gre.close)
         tun = open_tun(options.tun, 1)
         stack.callback(tun.close)
-        dataplane = open_dataplane(stack, options.outer, [gre], tun, refused=refused)
+        dataplane = open_dataplane(
+            stack, options.outer, [gre], tun, refused=refused, restored=restored
+        )
         stack.callback(dataplane.close)
         dataplane.start()
         client = Client(_dialer(options, control), dataplane, tell)

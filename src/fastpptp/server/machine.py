@@ -108,8 +108,9 @@ class Machine:
         self.tun = open_tun(bootstrap.tun, bootstrap.worker_count)
         stack.callback(self.tun.close)
         self.dataplane = open_dataplane(
-            stack, bootstrap.outer, outer, self.tun, refused=self._xdp_refused
-        )
+            stack, bootstrap.outer, outer, self.tun,
+            refused=self._xdp_refused, restored=self._xdp_restored,
+        )  # fmt: skip
         stack.callback(self.dataplane.close)
         self.receive_buffer = min(
             gre.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) for gre in outer
@@ -132,6 +133,9 @@ class Machine:
         text = f"{problem}; the other sockets do its work"
         refusal = occur("SYSTEM", 122, feature=f"AF_XDP {where}", problem=text)
         self._tell(refusal)
+
+    def _xdp_restored(self, where: str) -> None:
+        self._tell(occur("SYSTEM", 125, feature=f"AF_XDP {where}"))
 
     def _tell(self, occurrence: Occurrence) -> None:
         if self._record is None:
@@ -167,11 +171,12 @@ def open_dataplane(
     tun: Tun,
     *,
     refused: Callable[[str, str], object] = lambda where, problem: None,
+    restored: Callable[[str], object] = lambda where: None,
 ) -> Dataplane:
     """A dataplane with one worker for each raw socket and queue; not started.
 
     `kind` is one of bootstrap.OUTER_BACKENDS. `refused` is told where AF_XDP was wanted and
-    why it cannot be.
+    why it cannot be, `restored` where it can after all.
     """
     fds = [gre.fileno() for gre in outer]
     options: dict[str, Any] = {
@@ -183,7 +188,7 @@ def open_dataplane(
         return Dataplane(fds, tun.fds, **options)
     if kind == "xdp":
         try:
-            return XdpDataplane(fds, tun.fds, refused=refused, **options)
+            return XdpDataplane(fds, tun.fds, refused=refused, restored=restored, **options)
         except OSError as error:
             refused("here", error.strerror or str(error))
     allowed = _nothing_in_the_way

@@ -133,7 +133,8 @@ class XdpDataplane(PacketDataplane):
 
     An interface is opened when it first is a next hop's and left when it is gone. `refused` is
     told where and why it could not be; GRE goes by the other sockets there, until the interface
-    is not what it was and is tried again. OSError: AF_XDP is not to be had at all.
+    is not what it was and is tried again, of which `restored` hears when it works. OSError: AF_XDP
+    is not to be had at all.
     """
 
     def __init__(
@@ -142,12 +143,13 @@ class XdpDataplane(PacketDataplane):
         tun_fds: Sequence[int],
         *,
         refused: Callable[[str, str], object],
+        restored: Callable[[str], object],
         **options: Any,
     ) -> None:
-        self._refused = refused
+        self._refused, self._restored = refused, restored
         self._tried: set[int] = set()
         self._refusals: dict[int, Refusal] = {}
-        self._prepared: SimpleQueue[XdpDevice] = SimpleQueue()
+        self._prepared: SimpleQueue[tuple[XdpDevice, bool]] = SimpleQueue()
         options = {"frames": XDP_FRAMES, **options}
         super().__init__(outer_fds, tun_fds, allowed=lambda: True, xdp=True, **options)
 
@@ -170,12 +172,12 @@ class XdpDataplane(PacketDataplane):
         before, state = self._refusals.pop(device, None), link_state(device)
         try:
             with raised(Capability.BPF, Capability.IPC_LOCK):
-                self._prepared.put(self.prepare_xdp(device))
+                self._prepared.put((self.prepare_xdp(device), before is not None))
         except OSError as error:
             why = error.strerror or str(error)
             self._refusals[device] = Refusal(why, state, tries if error.errno == EBUSY else 0)
             if before is None or before.why != why:
-                self._refused(f"on {_name_of(device) or f'interface {device}'}", why)
+                self._refused(_place(device), why)
 
     def read_events(self, limit: int = 256) -> list[tuple[int, int]]:
         self._open_prepared()
@@ -190,13 +192,20 @@ class XdpDataplane(PacketDataplane):
     def _open_prepared(self) -> None:
         with suppress(Empty):
             while True:
-                self.open_xdp(self._prepared.get_nowait())
+                prepared, refused_before = self._prepared.get_nowait()
+                self.open_xdp(prepared)
+                if refused_before:
+                    self._restored(_place(prepared.device))
 
     def _leave_gone(self) -> None:
         """Interface numbers are not used again soon, but ports hold frames."""
         for device in self.xdp_devices:
             if not _name_of(device):
                 self.close_xdp(device)
+
+
+def _place(device: int) -> str:
+    return f"on {_name_of(device) or f'interface {device}'}"
 
 
 def _name_of(device: int) -> str:

@@ -126,6 +126,11 @@ SYSTEM: Kinds = {
         "A route, an address or a firewall rule could not be set or taken away.",
         "See the problem's words; `fastpptp doctor` looks at the whole machine.",
     ),
+    125: EventType(
+        INFORMATION_HIGH,
+        "{feature} is available now",
+        "What SYSTEM/122 told of this interface is over: its packets go by AF_XDP.",
+    ),
     # The event log and those who are told.
     130: EventType(
         WARNING_HIGH,
