@@ -104,7 +104,8 @@ class Site:
         self.log.parent.mkdir()
         os.chown(self.log.parent, NOBODY.pw_uid, NOBODY.pw_gid)
         config = folder / "fastpptp.toml"
-        config.write_text(f'log_file = "{self.log}"\n' + 'user = "nobody"\n' * (way == "user"))
+        settings = f'log_file = "{self.log}"\nmetrics_listen = "{OUR_SIDE}:80"\n'
+        config.write_text(settings + 'user = "nobody"\n' * (way == "user"))
         wrap = reachable(REPOSITORY)
         if way == "unit":
             wrap += [*with_tun(folder / "tun"), *as_the_unit()]
@@ -224,6 +225,7 @@ def it_still_does_everything(site: Site) -> None:
     headend.cli("dhcp", "set", "--servers", "198.51.100.9")
     headend.cli("assignment", "set", "--dhcp", "yes")
     headend.wait(lambda: ":0043 " in site.read("cat", "/proc/net/udp"), "has no port 67")
+    assert ":0050 " in site.read("cat", "/proc/net/tcp")  # metrics
     assert {int(t["CapEff"], 16) for t in threads(site.pid)} == {IN_EFFECT}
     headend.cli("pool", "add", "10.9.0.0", "10.9.0.255")
     headend.wait(lambda: "10.9.0.0/24" in site.read("ip", "route"), "does not route")
@@ -302,4 +304,13 @@ def test_what_cannot_be(hosts: Hosts, folder: Path) -> None:
     )
     code, said = refused(site, "--user", "daemon", wrap=reachable(REPOSITORY) + as_the_unit())
     assert (code, said.splitlines()[0]) == (3, "fastpptp: only root can become the user daemon")
+    site.headend.host.run("chown", "-R", NOBODY.pw_name, str(site.headend.state))
+    without = ["setpriv", "--bounding-set", "-net_bind_service"]
+    code, said = refused(site, wrap=reachable(REPOSITORY) + without)
+    assert code == 3
+    assert said.endswith(
+        f"fastpptp: metrics cannot be served on {OUR_SIDE}:80: Permission denied\n"
+        "Ports below 1024 need root or CAP_NET_BIND_SERVICE. "
+        "Choose another address or port (metrics_listen).\n"
+    )
     assert "pptp0" not in site.read("ip", "link")

@@ -14,6 +14,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import CollectorRegistry
 
 from fastpptp.admin.metrics import HeadendCollector
+from fastpptp.backends.capabilities import LOW_PORT, Capability, raised
 from fastpptp.errors import UnavailableError
 from fastpptp.server.net import open_listener
 from fastpptp.server.runtime import Headend
@@ -63,11 +64,13 @@ class MonitorServer:
         """The listening socket. UnavailableError when it cannot be had."""
         address, port = self._where
         try:
-            listener = open_listener(address, port)
+            with raised(Capability.NET_BIND_SERVICE):
+                listener = open_listener(address, port)
         except OSError as error:
+            why = f"{LOW_PORT} " if isinstance(error, PermissionError) else ""
             raise UnavailableError(
                 f"metrics cannot be served on {address}:{port}: {error.strerror}",
-                "Choose another address or port (metrics_listen).",
+                f"{why}Choose another address or port (metrics_listen).",
             ) from None
         await self._runner.setup()
         await web.SockSite(self._runner, listener).start()

@@ -24,6 +24,8 @@ PR_CAP_AMBIENT_RAISE = 2
 PR_CAP_AMBIENT_LOWER = 3
 PR_CAP_AMBIENT_CLEAR_ALL = 4
 
+LOW_PORT = "Ports below 1024 need root or CAP_NET_BIND_SERVICE."
+
 
 class Capability(IntEnum):
     """Those that the headend knows."""

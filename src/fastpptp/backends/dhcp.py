@@ -16,7 +16,7 @@ from ipaddress import IPv4Address
 
 from fastpptp.addresses.dhcp import Answered, Asking, DhcpLeases, Gone, Outcome
 from fastpptp.backends.alarm import Alarm
-from fastpptp.backends.capabilities import Capability, raised
+from fastpptp.backends.capabilities import LOW_PORT, Capability, raised
 from fastpptp.dhcp.client import DhcpConfig, DhcpLease, Send
 from fastpptp.dhcp.message import NOWHERE
 from fastpptp.errors import UnavailableError
@@ -157,7 +157,7 @@ _REMEDIES = {
     errno.EADDRINUSE: "Another DHCP server or relay has it (`ss -lunp sport = :67` shows it): stop "
     "it, or name an address that it leaves free (dhcp.relay_address).",
     errno.EADDRNOTAVAIL: "dhcp.relay_address must be an address of this machine.",
-    errno.EACCES: "Ports below 1024 need root or CAP_NET_BIND_SERVICE.",
+    errno.EACCES: LOW_PORT,
 }
 
 

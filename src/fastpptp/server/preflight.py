@@ -14,6 +14,7 @@ from contextlib import suppress
 from ipaddress import IPv4Address
 from pathlib import Path
 
+from fastpptp.backends.capabilities import LOW_PORT
 from fastpptp.errors import UnavailableError
 from fastpptp.server.net import DEVICE, GRE, open_listener
 
@@ -152,7 +153,7 @@ def _refused(error: OSError, address: IPv4Address, port: int, proc: Path) -> Una
     if error.errno in (errno.EACCES, errno.EPERM):
         return UnavailableError(
             f"TCP port {port} on {address} may not be used by this process",
-            "Ports below 1024 need root or CAP_NET_BIND_SERVICE.",
+            LOW_PORT,
         )
     return UnavailableError(f"cannot listen on {address} port {port}: {error.strerror}")
 

@@ -4,9 +4,10 @@ Sockets, TUN and BPF programs are opened first. Then `drop` is called, before th
 that parses what peers send, and before a file is made. What is left in effect is CAP_NET_ADMIN
 (routes, neighbour proxies, nftables, forwarding) and CAP_NET_RAW (next hops' packet sockets,
 pings). CAP_NET_BIND_SERVICE stays permitted and is raised for the moment in which port 67 or 161 is
-bound, since DHCP and SNMP may be switched on at any time; it is nothing that CAP_NET_ADMIN could
-not get (net.ipv4.ip_unprivileged_port_start). Where interfaces get XDP programs later, CAP_BPF
-stays permitted and, for the frames that AF_XDP locks in memory, CAP_IPC_LOCK.
+bound, since DHCP and SNMP may be switched on at any time, or that of the metrics; it is nothing
+that CAP_NET_ADMIN could not get (net.ipv4.ip_unprivileged_port_start). Where interfaces get XDP
+programs later, CAP_BPF stays permitted and, for the frames that AF_XDP locks in memory,
+CAP_IPC_LOCK.
 """
 
 from __future__ import annotations
