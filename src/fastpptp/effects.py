@@ -5,11 +5,12 @@ A token in an effect is answered with SessionManager.complete(token, result, now
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from ipaddress import IPv4Address, IPv6Address
-from typing import TypeAlias
+from typing import Any, TypeAlias, get_args
 
 from fastpptp.addresses.grant import AddressGrant as AddressGrant
 from fastpptp.events.catalogue import Occurrence
@@ -229,3 +230,16 @@ Effect: TypeAlias = (
     | Account
     | Emit
 )
+
+
+# Where the name of a class gets an underscore.
+_WORD = re.compile("(?=[A-Z])")
+
+
+def carriers(owner: object) -> dict[type, Callable[..., Any]]:
+    """What carries out each effect: the methods of `owner` that are named as effects are.
+
+    A SendControl is for `_send_control`. AttributeError: one of them is missing.
+    """
+    kinds: tuple[type, ...] = get_args(Effect)
+    return {kind: getattr(owner, _WORD.sub("_", kind.__name__).lower()) for kind in kinds}

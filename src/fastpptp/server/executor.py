@@ -10,8 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from enum import Enum, auto
 from ipaddress import IPv4Address, IPv6Address
-from types import MappingProxyType
-from typing import Any, ClassVar, Protocol
+from typing import Any, Protocol
 
 from fastpptp.effects import (
     Account,
@@ -40,6 +39,7 @@ from fastpptp.effects import (
     SetFilters,
     SetPolicy,
     TraceData,
+    carriers,
 )
 from fastpptp.events.catalogue import Occurrence, occur
 from fastpptp.ports import Dataplane
@@ -115,33 +115,6 @@ class Executor:
     and does not keep the others from being carried out.
     """
 
-    _CARRIERS: ClassVar[Mapping[type, str]] = MappingProxyType(
-        {
-            SendControl: "_send_control",
-            CloseControl: "_close_control",
-            OpenCall: "_open_call",
-            CloseCall: "_close_call",
-            MoveCall: "_move_call",
-            SetPolicy: "_set_policy",
-            SetFilters: "_set_filters",
-            ArmKeys: "_arm_keys",
-            DropKeys: "_drop_keys",
-            Gate: "_gate",
-            OwnLcp: "_own_lcp",
-            Inject: "_inject",
-            TraceData: "_trace_data",
-            ControlDone: "_control_done",
-            Examine: "_examine",
-            Authenticate: "_authenticate",
-            Logout: "_logout",
-            Lease: "_lease",
-            Release: "_release",
-            Announce: "_announce",
-            Account: "_account",
-            Emit: "_emit",
-        }
-    )
-
     def __init__(
         self,
         dataplane: Dataplane,
@@ -156,9 +129,7 @@ class Executor:
         self._complete = complete
         self._watcher = watcher
         self._host = HostCounters()
-        self._carriers: dict[type, Callable[[Any, float], tuple[int, Any] | None]] = {
-            kind: getattr(self, name) for kind, name in self._CARRIERS.items()
-        }  # bound once: this runs for every control frame
+        self._carriers = carriers(self)  # bound once: this runs for every control frame
 
     def run(self, effects: Iterable[Effect], now: float) -> None:
         """Carry out `effects` and all that their answers lead to."""

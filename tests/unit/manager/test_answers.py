@@ -68,8 +68,7 @@ class Held:
     requests: list[Effect] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.memory._authenticate = self.requests.append  # type: ignore[method-assign,assignment]
-        self.memory._lease = self.requests.append  # type: ignore[method-assign,assignment]
+        self.memory.carriers[Authenticate] = self.memory.carriers[Lease] = self.requests.append
 
     def result(self, request: Effect) -> object:
         answers, now = self.memory.answers, self.memory.clock()

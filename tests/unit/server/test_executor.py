@@ -3,6 +3,8 @@ from __future__ import annotations
 from ipaddress import IPv4Address
 from typing import Any, get_args
 
+import pytest
+
 from fastpptp import effects as e
 from fastpptp.addresses.grant import AddressGrant
 from fastpptp.events.catalogue import Occurrence, occur
@@ -66,8 +68,12 @@ class World:
         return then
 
 
-def test_every_effect_is_carried_out() -> None:
-    assert set(Executor._CARRIERS) == set(get_args(e.Effect))
+def test_an_effect_that_nobody_carries_out_is_met_at_the_start() -> None:
+    carried = e.carriers(World().executor)
+    assert set(carried) == set(get_args(e.Effect))
+    assert carried[e.SendControl].__name__ == "_send_control"
+    with pytest.raises(AttributeError, match="_send_control"):
+        e.carriers(object())
 
 
 def test_the_dataplane_gets_its_commands_in_order() -> None:
