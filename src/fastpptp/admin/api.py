@@ -13,7 +13,7 @@
 | GET /v1/events | see below | events, page, pages, total, exact, newest |
 | DELETE /v1/events | | the event log is empty |
 | GET /v1/sinks | | sinks: where events go, how many got there, were lost, wait; what is wrong |
-| GET /v1/ended | as sessions; page, per_page | ended: those that ended, newest first; page, pages |
+| GET /v1/ended | as sessions; cause, page, per_page | ended: newest first; page, pages, total |
 | GET /v1/statistics | | counters since the start or the Reset (admin/meter.py), what is held now |
 | GET /v1/statistics/pptp | | totals, and sessions: a row for each |
 | POST /v1/statistics/reset, /restore | | counters begin at 0 for who asks; are real again |

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address, IPv4Network
@@ -11,7 +11,7 @@ from typing import Any
 
 from fastpptp.errors import ConfigurationError, Problem
 from fastpptp.events.catalogue import CLASSES
-from fastpptp.events.causes import Cause
+from fastpptp.events.causes import Cause, Of
 from fastpptp.events.log import EVERY_CLIENT, LAST_PAGE, EventQuery
 from fastpptp.ppp.auth.types import AuthMethod
 from fastpptp.session import SessionState, SessionView
@@ -164,7 +164,16 @@ def top_query(words: Mapping[str, str]) -> tuple[Wanted, dict[str, Any]]:
     return session_filter(about), _PAGE_OF_TOP | read_words(page, _TOP_WORDS)
 
 
+def _code_of(what: str, causes: Iterable[Cause]) -> Word:
+    codes = {cause.code: cause.code for cause in causes}
+    return Word(_one_of(codes), f"the code of {what}, as docs/events.md lists them")
+
+
+_ENDS = [cause for cause in Cause if Of.SESSION_ENDED in cause.of]
+
+
 # Sessions that ended, as rows of JSON: they may be of a run that is long over.
+_ENDED_WORDS = {**SESSION_WORDS, "cause": _code_of("a cause that ends sessions", _ENDS)}
 _ROW_TESTS: Mapping[str, Callable[[Mapping[str, Any], Any], bool]] = {
     "user": lambda row, user: user in (row["user"], row["account"]),
     "group": lambda row, group: (row["group"] or "") == group,
@@ -173,6 +182,7 @@ _ROW_TESTS: Mapping[str, Callable[[Mapping[str, Any], Any], bool]] = {
     "method": lambda row, method: row["method"] == method.value,
     "encryption": lambda row, text: text in (row["encryption"] or NO_ENCRYPTION).casefold(),
     "state": lambda row, state: row["state"] == state.value,
+    "cause": lambda row, code: row["cause"] == code,
 }
 
 
@@ -180,7 +190,7 @@ def ended_query(
     words: Mapping[str, str],
 ) -> tuple[Callable[[Mapping[str, Any]], bool], int, int]:
     """Whether a session that ended has all that is asked for; the page, and its size."""
-    values = read_words(words, {**SESSION_WORDS, **_PAGE_WORDS})
+    values = read_words(words, {**_ENDED_WORDS, **_PAGE_WORDS})
     page, per_page = values.pop("page", 1), values.pop("per_page", ENDED_PAGE)
     return lambda row: all(_ROW_TESTS[word](row, values[word]) for word in values), page, per_page
 
@@ -296,10 +306,7 @@ _EVENT_WORDS: Mapping[str, Word] = {
     "client": Word(IPv4Address, f"an IPv4 address, {EVERY_CLIENT} = all"),
     "group": Word(str, "a group"),
     "user": Word(str, "a user"),
-    "cause": Word(
-        _one_of({cause.code: cause.code for cause in Cause}),
-        "a cause's code, as docs/events.md lists them",
-    ),
+    "cause": _code_of("a cause", Cause),
     "since": _TIME,
     "until": _TIME,
     "text": Word(str, "a text"),

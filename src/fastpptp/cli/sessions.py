@@ -72,6 +72,7 @@ filters = word_options(
     ("--method", "NAME", "Authenticated so, such as MSCHAP-V2."),
     ("--encryption", "WORD", "none, 128, stateless, ..."),
     ("--state", "NAME", "In this state, such as up."),
+    ("--cause", "CODE", "Of those that ended: for this cause, such as idle-timeout."),
 )
 
 ENDED_COLUMNS = (
@@ -154,8 +155,8 @@ def sessions(
     """List the sessions; columns are named as in the list's head."""
     if top is not None and (watch or ended or sort or reverse):
         raise click.UsageError("--top goes with filters and --columns alone; see fastpptp top.")
-    if (page or per_page) and not ended:
-        raise click.UsageError("--page and --per-page go with --ended.")
+    if (page or per_page or filters["cause"] is not None) and not ended:
+        raise click.UsageError("--cause, --page and --per-page go with --ended.")
     if top is not None:
         rank = TOPS[top]
         columns_of_top = chosen((rank, *(c for c in SESSION_COLUMNS if c is not rank)), columns)

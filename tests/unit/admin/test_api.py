@@ -398,6 +398,16 @@ def test_ended_sessions(tmp_path: Path) -> None:
         assert (code, told) == (0, ["PPTP/35", "AUTH/28"])
         code, said = await made.cli("events", "--cause", "boredom")
         assert (code, "cause: 'boredom' is not valid" in said) == (4, True)
+        code, said = await made.cli("sessions", "--ended", "--cause", "Admin-Logout", "--json")
+        assert [row["id"] for row in json.loads(said)] == [1]
+        assert (await made.cli("sessions", "--ended", "--cause", "idle-timeout", "--json"))[1] == (
+            "[]\n"
+        )
+        code, said = await made.cli("sessions", "--ended", "--cause", "tunnel-idle")
+        assert code == 4
+        assert "cause: 'tunnel-idle' is not valid (allowed: the code of a cause that ends" in said
+        code, said = await made.cli("sessions", "--cause", "idle-timeout")
+        assert (code, "--cause, --page and --per-page go with --ended" in said) == (2, True)
 
     run(tmp_path, test)
 
