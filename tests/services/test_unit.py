@@ -69,6 +69,24 @@ unit.executable = lambda: ["/opt/fastpptp"]
 unit.install_unit.main([], standalone_mode=False)
 """
 
+# The unit with an impatient watchdog, and with a headend whose event loop SIGUSR1 hangs.
+HANGING = """
+mkdir -p /etc/systemd/system/fastpptp.service.d
+cat >/etc/systemd/system/fastpptp.service.d/test.conf <<X
+[Service]
+Environment=PYTHONPATH=/opt/src
+WatchdogSec=2
+ExecStart=
+ExecStart=/opt/venv/bin/python /opt/hanging serve
+X
+cat >/opt/hanging <<X
+import signal, time
+from fastpptp.cli import main
+signal.signal(signal.SIGUSR1, lambda *_: time.sleep(3600))
+main()
+X
+"""
+
 
 class Machine:
     """One booted systemd; `init` is its process 1 as this system numbers it."""
@@ -179,3 +197,24 @@ def test_the_service(machine: Machine) -> None:
     assert machine.said("cat", "/proc/sys/net/ipv4/ip_forward") == "0\n"
     machine.run(fastpptp, "uninstall-unit")
     assert machine.run("systemctl", "cat", "fastpptp", check=False).returncode != 0
+
+
+def test_a_headend_that_hangs_is_restarted(machine: Machine) -> None:
+    machine.run("/opt/venv/bin/python", "-c", INSTALL)
+    machine.run("/opt/fastpptp", "init")
+    machine.run("sh", "-c", HANGING)
+    machine.run("systemctl", "daemon-reload")
+    machine.run("systemctl", "start", "fastpptp")
+    pid, heard = machine.show("MainPID"), set()
+
+    def lives() -> bool:
+        heard.add(machine.show("WatchdogTimestampMonotonic"))
+        return len(heard) > 4  # and so for longer than the watchdog waits
+
+    machine.wait(lives, "does not say that it lives")
+    assert machine.show("MainPID") == pid
+    machine.run("kill", "-USR1", pid)
+    machine.wait(lambda: machine.show("Result") == "watchdog", "may hang")
+    machine.wait(lambda: machine.show("ActiveState") == "active", "does not come again")
+    assert (machine.show("NRestarts"), machine.show("MainPID") != pid) == ("1", True)
+    machine.run("/opt/fastpptp", "sessions")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 import signal
 import socket
 import time
@@ -23,6 +24,7 @@ from fastpptp.errors import ConfigurationError
 from fastpptp.events.catalogue import occur
 from fastpptp.events.routing import EventPolicy
 from fastpptp.manager.overruns import WANTED_BUFFER
+from fastpptp.server.notify import keep_watchdog
 from fastpptp.server.preflight import listen
 from fastpptp.server.recording import Recording
 from fastpptp.server.reloading import changes
@@ -190,6 +192,34 @@ def test_systemd_hears_of_a_reload(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         systemd.bind(str(tmp_path / "notify"))
         monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
         serve(tmp_path, test)
+
+
+def test_systemd_hears_that_the_loop_turns_while_it_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def test(running: Running) -> None:
+        for _ in range(3):
+            assert await asyncio.to_thread(systemd.recv, 100) in (b"READY=1", b"WATCHDOG=1")
+        told(systemd)
+        assert select.select([systemd], [], [], 0.2) == ([], [], [])  # this holds the loop
+        systemd.setblocking(True)
+        assert await asyncio.to_thread(systemd.recv, 100) == b"WATCHDOG=1"
+
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        monkeypatch.setenv("WATCHDOG_USEC", "20000")
+        serve(tmp_path, test)
+
+
+def test_systemd_watches_somebody_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        monkeypatch.setenv("WATCHDOG_USEC", "20000")
+        monkeypatch.setenv("WATCHDOG_PID", str(os.getppid()))
+        asyncio.run(keep_watchdog())
+        assert not told(systemd)
 
 
 def test_events_from_other_threads(tmp_path: Path) -> None:
