@@ -15,7 +15,7 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
-from fastpptp.errors import ConfigurationError, Problem, UnavailableError
+from fastpptp.errors import ConfigurationError, FastpptpError, Problem, UnavailableError
 
 DEFAULT_PATH = Path("/etc/fastpptp/fastpptp.toml")
 PPTP_PORT = 1723
@@ -78,14 +78,28 @@ def load(path: Path | None = None) -> Bootstrap:
     Without a path: of /etc/fastpptp/fastpptp.toml, and the defaults when that is absent.
     Raises ConfigurationError with all that is wrong, UnavailableError for an unreadable file.
     """
+    found, refusal = look_at(path)
+    if refusal is not None:
+        raise refusal
+    return found
+
+
+def look_at(path: Path | None = None) -> tuple[Bootstrap, FastpptpError | None]:
+    """What can be read of that file, and what `load` raises."""
     if path is None and not DEFAULT_PATH.exists():
-        return Bootstrap()
+        return Bootstrap(), None
     chosen = path or DEFAULT_PATH
-    return read(parse_toml(read_text(chosen), str(chosen)), str(chosen))
+    try:
+        raw = parse_toml(read_text(chosen), str(chosen))
+    except FastpptpError as error:
+        return Bootstrap(), error
+    values, problems = _judged(raw, str(chosen))
+    found = replace(Bootstrap(), **values)
+    return found, ConfigurationError(*problems) if problems else None
 
 
-def read(raw: Mapping[str, object], source: str) -> Bootstrap:
-    """Bootstrap settings out of a parsed file."""
+def _judged(raw: Mapping[str, object], source: str) -> tuple[dict[str, Any], list[Problem]]:
+    """The settings of a parsed file that are valid, and what is wrong with the others."""
     problems: list[Problem] = []
     values: dict[str, Any] = {}
     for key, value in raw.items():
@@ -97,9 +111,7 @@ def read(raw: Mapping[str, object], source: str) -> Bootstrap:
             values[key] = reader(value)
         except (ValueError, TypeError):
             problems.append(Problem(f"{source}: {key}", f"{value!r} is not valid", _take(allowed)))
-    if problems:
-        raise ConfigurationError(*problems)
-    return replace(Bootstrap(), **values)
+    return values, problems
 
 
 def read_text(path: Path) -> str:

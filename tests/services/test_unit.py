@@ -185,6 +185,7 @@ def test_the_service(machine: Machine) -> None:
     machine.run("sh", "-c", "echo workers = 99 >/etc/fastpptp/fastpptp.toml")
     assert machine.run("systemctl", "reload", "fastpptp", check=False).returncode == 1
     machine.run("rm", "/etc/fastpptp/fastpptp.toml")
+    assert "CONFIG/102" in machine.said(fastpptp, "events", "--class", "CONFIG")
     assert (machine.show("ActiveState"), machine.show("MainPID")) == ("active", pid)
 
     # Killed, it comes again; stopped, it leaves nothing.

@@ -82,11 +82,15 @@ def exit_code(error: Exception) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """Where the installation is that a command works on, and how the command answers."""
+    """Where the installation is that a command works on, and how the command answers.
+
+    `refusal` is what is wrong with the bootstrap file, for a command that goes on nevertheless.
+    """
 
     bootstrap: bootstrap.Bootstrap
     config: Path | None
     as_json: bool
+    refusal: FastpptpError | None = None
 
     def store(self) -> Store:
         from fastpptp.store import Store  # half of a command's start: only where needed
@@ -145,6 +149,19 @@ def ipv4(text: str) -> IPv4Address:
 def environment(command: Callable[..., T]) -> Callable[..., T]:
     """Give a command the options that all have, and an Environment in their place."""
 
+    @environment_in_any_case
+    @wraps(command)
+    def wrapped(env: Environment, *args: Any, **words: Any) -> T:
+        if env.refusal is not None:
+            raise env.refusal
+        return command(env, *args, **words)
+
+    return wrapped
+
+
+def environment_in_any_case(command: Callable[..., T]) -> Callable[..., T]:
+    """As `environment`, with what can be read of a bootstrap file that is refused."""
+
     @click.option(
         "--config",
         type=click.Path(dir_okay=False, path_type=Path),
@@ -169,12 +186,12 @@ def environment(command: Callable[..., T]) -> Callable[..., T]:
         **words: Any,
     ) -> T:
         click.get_current_context().find_root().meta["json"] = as_json
-        settings = bootstrap.load(config)
+        settings, refusal = bootstrap.look_at(config)
         if state_dir is not None:
             settings = replace(settings, state_directory=state_dir)
         if store is not None:
             settings = replace(settings, store=store)
-        return command(Environment(settings, config, as_json), *args, **words)  # fmt: skip
+        return command(Environment(settings, config, as_json, refusal), *args, **words)
 
     return wrapped
 

@@ -26,6 +26,7 @@ from fastpptp.cli.common import (
     bits,
     clock,
     environment,
+    environment_in_any_case,
     label,
     octets,
     print_fields,
@@ -239,13 +240,19 @@ def logout(env: Environment, session_ids: tuple[int, ...], **whom: Any) -> None:
 
 
 @click.command()
-@environment
+@environment_in_any_case
 def reload(env: Environment) -> None:
     """Have the headend follow the store and check its bootstrap file; SIGHUP does the same.
 
     What is wrong is refused whole, with exit code 4, and nothing changes.
     """
-    done = env.headend().reload()
+    # A headend that is there refuses the file as well, and keeps an event of it.
+    try:
+        done = env.headend().reload()
+    except FastpptpError as error:
+        raise env.refusal or error from None
+    if env.refusal is not None:
+        raise env.refusal
     env.answer(done, lambda: _print_reloaded(done))
 
 

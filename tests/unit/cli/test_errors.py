@@ -73,6 +73,13 @@ def test_a_wrong_bootstrap_file(
     assert said in installed.failed(4, "user", "list", "--config", str(file))
 
 
+def test_a_wrong_bootstrap_file_and_no_headend(empty: Installation, tmp_path: Path) -> None:
+    file = tmp_path / "fastpptp.toml"
+    file.write_text("prot = 1\n")
+    said = empty.failed(4, "reload", "--config", str(file))
+    assert said == f"fastpptp: {file}: prot: unknown key (did you mean port?)\n"
+
+
 def test_a_missing_bootstrap_file(installed: Installation, tmp_path: Path) -> None:
     file = tmp_path / "none.toml"
     assert installed.failed(3, "user", "list", "--config", str(file)) == (

@@ -157,6 +157,31 @@ def test_sighup_reads_the_bootstrap_file(tmp_path: Path, config: str, event: str
     serve(tmp_path, test)
 
 
+@pytest.mark.parametrize(
+    ("text", "options"),
+    [
+        ("port = 0\nstate_directory = {state}\n", ()),
+        ("port = 0\n", ("--state-dir", "{state}")),
+        ("port = \n", ("--state-dir", "{state}")),
+    ],
+)
+def test_the_command_line_has_a_wrong_bootstrap_file_refused(
+    tmp_path: Path, text: str, options: tuple[str, ...]
+) -> None:
+    """By the headend, whose event log has it, as of SIGHUP."""
+
+    async def test(running: Running) -> None:
+        file = tmp_path / "fastpptp.toml"
+        file.write_text(text.format(state=f'"{tmp_path}"'))
+        words = ["reload", "--config", str(file), *(o.format(state=tmp_path) for o in options)]
+        done = await asyncio.to_thread(CliRunner().invoke, cli, words)
+        assert (done.exit_code, str(file) in done.output) == (4, True)
+        assert await running.seen("CONFIG/102 Configuration refused, nothing has changed: ")
+        assert not any("CONFIG/101" in line for line in await running.events())
+
+    serve(tmp_path, test)
+
+
 def told(systemd: socket.socket) -> list[str]:
     """What systemd was told since it was last looked."""
     systemd.setblocking(False)
