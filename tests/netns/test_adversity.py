@@ -143,7 +143,8 @@ def test_the_disk_is_read_only(site: Site) -> None:
     status, said = tried(headend, "events")
     assert status == 0
     assert "SYSTEM/101" in said
-    for words in (ADD, ("serve", "--listen", SERVER)):
+    for words in (ADD, ("user", "list"), ("config", "export"), ("serve", "--listen", SERVER)):
         status, said = tried(headend, *words)
         assert status == UNAVAILABLE
-        assert "may be written" in said
+        assert f"{headend.state}/fastpptp.db: its disk is read-only" in said
+        assert f"mount -o remount,rw {site.disk}" in said

@@ -290,6 +290,52 @@ def refused(site: Site, *words: str, wrap: list[str] | None = None) -> tuple[int
     return done.returncode, done.stderr
 
 
+def test_databases_that_are_closed_to_a_user(hosts: Hosts, folder: Path) -> None:
+    """He is told which file, why, and who may."""
+    headend = Site(hosts, folder, "user").headend
+    headend.cli("init")
+    state, store = headend.state, headend.state / "fastpptp.db"
+    headend.host.run("chown", "-R", NOBODY.pw_name, str(state))
+    owner = "\nrun as root or as the user nobody\n"
+
+    def said(*words: str) -> str:
+        """What nobody is told who reads by the bootstrap file."""
+        other = ["setpriv", "--reuid", NOBODY.pw_name, "--regid", str(NOBODY.pw_gid)]
+        wrap = [*reachable(REPOSITORY), *other, "--clear-groups"]
+        command = [sys.executable, "-m", "fastpptp", *words, "--config", str(place)]
+        done = headend.host.run(*wrap, *command, check=False)
+        assert (done.returncode, done.stdout) == (3, "")
+        return done.stderr
+
+    place = folder / "place.toml"
+    place.write_text(f'state_directory = "{state}"\n')
+    store.chmod(0)
+    assert said("user", "list") == f"fastpptp: store {store}: this user may not read it{owner}"
+    store.chmod(0o400)
+    assert said("user", "delete", "pptpuser") == (
+        f"fastpptp: store {store}: this user may not write it{owner}"
+    )
+    store.chmod(0o600)
+    for left in state.glob("fastpptp.db-*"):
+        left.unlink()
+    state.chmod(0o500)
+    assert said("config", "export") == (
+        f"fastpptp: store {store}: this user may not write into {state}, "
+        f"as SQLite does even to read{owner}"
+    )
+    state.chmod(0)
+    assert said("user", "list") == (
+        f"fastpptp: store {store}: Permission denied\nrun as root or as its directory's owner\n"
+    )
+    state.chmod(0o700)
+    (state / "events.db").touch(0)
+    os.chown(state / "events.db", NOBODY.pw_uid, NOBODY.pw_gid)
+    assert said("events") == (
+        f"fastpptp: the event log {state}/events.db cannot be read: "
+        f"this user may not read it{owner}"
+    )
+
+
 def test_what_cannot_be(hosts: Hosts, folder: Path) -> None:
     site = Site(hosts, folder, "user")
     site.headend.cli("init")

@@ -24,9 +24,12 @@ ROWS = (
     ("settings",),
     ("events", "trace"),
     ("ppp", "pptp", "dhcp"),
-    ("ber", "bootstrap", "hexdump", "localtime", "methods", "ports", "process", "timers", "usm"),
+    (
+        "ber", "bootstrap", "hexdump", "localtime", "methods", "obstacles", "ports", "process",
+        "timers", "usm",
+    ),
     ("errors",),
-)
+)  # fmt: skip
 LEVEL = {unit: level for level, row in enumerate(ROWS) for unit in row}
 SANS_IO = (
     "pptp", "ppp", "dhcp", "session", "manager", "effects", "aaa", "addresses", "events", "timers",

@@ -18,6 +18,7 @@ from typing import Any
 from fastpptp.errors import UnavailableError
 from fastpptp.events.log import EVERY_CLIENT, EventPage, EventQuery, EventRecord, Told, turn_to
 from fastpptp.events.routing import Destination
+from fastpptp.obstacles import obstacle
 from fastpptp.recorder import terms
 from fastpptp.recorder.schema import ENDS, NewerError, look
 from fastpptp.recorder.terms import BLOCK, Bits
@@ -48,10 +49,10 @@ def read(path: Path, query: EventQuery) -> EventPage:
             "Use the fastpptp that made it.",
         ) from None
     except sqlite3.Error as error:
-        raise UnavailableError(
-            f"the event log {path} cannot be read: {error}",
-            "If it is damaged, fastpptp events clear begins a new one.",
-        ) from None
+        why, remedy = obstacle(path, error) or (
+            error, "If it is damaged, fastpptp events clear begins a new one.",
+        )  # fmt: skip
+        raise UnavailableError(f"the event log {path} cannot be read: {why}", remedy) from None
 
 
 class _Search:

@@ -19,6 +19,7 @@ from sqlalchemy.exc import (
 )
 
 from fastpptp.errors import ConfigurationError, Problem, UnavailableError
+from fastpptp.obstacles import obstacle
 from fastpptp.store.files import adopt
 from fastpptp.store.migrate import version
 from fastpptp.store.schema import meta
@@ -27,6 +28,7 @@ from fastpptp.store.schema import meta
 BUSY_MS = 5000
 LOOK_MS = 20
 WRITES = "fastpptp_writes"
+DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 def parse(url: str) -> URL:
@@ -158,10 +160,19 @@ def _refusals(url: URL) -> Iterator[None]:
     try:
         yield
     except SQLAlchemyError as error:
-        said = str(getattr(error, "orig", None) or error).split("\n")[0]
-        remedy = (
-            "another process holds it for long: try again"
-            if "lock" in said
-            else "check that it is there, is a store, and may be written"
-        )
-        raise UnavailableError(f"store {shown(url)}: {said}", remedy) from None
+        raise _refused(url, getattr(error, "orig", None) or error) from None
+
+
+def _refused(url: URL, error: BaseException) -> UnavailableError:
+    path = sqlite_path(url)
+    if path is not None and (found := obstacle(path, error)):
+        why, remedy = found
+        return UnavailableError(f"store {path}: {why}", remedy)
+    said = str(error).split("\n")[0]
+    if "lock" in said:
+        remedy = "another process holds it for long: try again"
+    elif getattr(error, "sqlite_errorcode", 0) & 0xFF in DAMAGED:
+        remedy = "put a backup in its place: fastpptp config restore FILE"
+    else:
+        remedy = "check that it is there, is a store, and may be written"
+    return UnavailableError(f"store {shown(url)}: {said}", remedy)

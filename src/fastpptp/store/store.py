@@ -62,8 +62,8 @@ class Store:
         """
         parsed = parse(url)
         path = sqlite_path(parsed)
-        if path is not None and not path.exists():
-            raise UnavailableError(f"there is no store at {path}", "run `fastpptp init`")
+        if path is not None:
+            _see_it(path)
         sealer = Sealer(load_key(key_file))
         with engine_of(parsed) as engine:
             _bring_up(engine, sealer, key_file)
@@ -227,6 +227,17 @@ def file_of(url: str) -> Path:
             "or `fastpptp config export` and `import`",
         )
     return path
+
+
+def _see_it(path: Path) -> None:
+    try:
+        path.stat()
+    except FileNotFoundError:
+        raise UnavailableError(f"there is no store at {path}", "run `fastpptp init`") from None
+    except OSError as error:
+        raise UnavailableError(
+            f"store {path}: {error.strerror}", "run as root or as its directory's owner"
+        ) from None
 
 
 def _revision(connection: Connection) -> int:

@@ -40,6 +40,25 @@ def test_a_key_that_others_can_read(installed: Installation) -> None:
     assert said == f"fastpptp: {key}: mode 0644 lets others read the key (chmod 600 {key})\n"
 
 
+def test_a_store_that_is_none(installed: Installation) -> None:
+    store = installed.state / "fastpptp.db"
+    whole = store.read_bytes()
+    backup = "put a backup in its place: fastpptp config restore FILE\n"
+    for content, why in (
+        (b"no database" * 10_000, "file is not a database"),
+        (whole[:12_000], "database disk image is malformed"),
+    ):
+        store.write_bytes(content)
+        assert installed.failed(3, "config", "export") == (
+            f"fastpptp: store sqlite:///{store}: {why}\n{backup}"
+        )
+    store.unlink()
+    store.mkdir()
+    assert installed.failed(3, "user", "list") == (
+        f"fastpptp: store {store}: is a directory\nname a file\n"
+    )
+
+
 @pytest.mark.parametrize(
     "words",
     [("sessions",), ("session", "1"), ("logout", "--all"), ("events",), ("statistics",),
