@@ -317,7 +317,7 @@ def test_a_wrong_community_gets_no_answer(site: Site) -> None:
         )
         assert "Timeout: No Response" in said
     assert int(site.get(".1.3.6.1.2.1.11.4.0")) == counted + 2
-    site.event("SNMP/100 SNMP manager 127.0.0.1 is not answered: a wrong community (")
+    site.event("SNMP/100 SNMP manager 127.0.0.1 is refused: a wrong community (")
 
 
 def status(row: int | str, table: str = "Session") -> str:
@@ -469,6 +469,7 @@ def test_settings_hold_at_once(site: Site) -> None:
     site.event("SNMP/101 The SNMP agent does not run: it cannot be asked on 0.0.0.0:161")
     taken.terminate()
     taken.wait(10)
+    site.event("SNMP/104 The SNMP agent runs now")
     site.set(address="127.0.0.1", managers=[])
     assert answers(site)
 

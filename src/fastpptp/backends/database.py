@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
 from fastpptp.settings.resolve import PolicySnapshot
+from fastpptp.store.history import KEPT, Recorded
 from fastpptp.store.store import Store
 
 P = ParamSpec("P")
@@ -28,6 +29,11 @@ class Database:
     async def change_password(self, user: str, password: str) -> PolicySnapshot:
         """Keep a user's new password; the policy that has it."""
         return await self._run(self._store.change_password, user, password)
+
+    async def edits(self, after: int) -> list[Recorded]:
+        """What was changed after that revision, in its order."""
+        newest = await self._run(self._store.history, after=after, limit=KEPT)
+        return newest[::-1]
 
     async def _run(self, function: Callable[P, T], *args: P.args, **words: P.kwargs) -> T:
         future = self._thread.submit(function, *args, **words)

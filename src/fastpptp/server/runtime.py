@@ -10,10 +10,10 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from ipaddress import IPv4Address, IPv4Network
-from typing import Any
+from typing import Any, Protocol
 
 from fastpptp import __version__
 from fastpptp.addresses.pools import PoolUsage
@@ -29,6 +29,7 @@ from fastpptp.manager.debugging import DebugOrder
 from fastpptp.ports import CallEvent, Dataplane, FilterLog, TraceRecord
 from fastpptp.server.answers import LocalAnswers
 from fastpptp.server.control import ControlProtocol, factory
+from fastpptp.server.edits import told
 from fastpptp.server.eventsink import EventSink, MemoryRecorder, Recorder
 from fastpptp.server.executor import Executor
 from fastpptp.server.net import BACKLOG
@@ -37,6 +38,7 @@ from fastpptp.server.reach import Reach
 from fastpptp.server.tracer import Tracer
 from fastpptp.session import Cause, SessionView
 from fastpptp.settings.resolve import PolicySnapshot
+from fastpptp.store.history import Recorded
 from fastpptp.trace.control import Endpoint
 
 # How long a clean stop waits for peers to answer. Seconds.
@@ -58,15 +60,27 @@ PAYLOAD = {
     "payload_sent_resets": "mppe_resets_sent",
 }
 
-Load = Callable[[], Awaitable[PolicySnapshot]]
-ChangePassword = Callable[[str, str], Awaitable[PolicySnapshot]]
+
+class Database(Protocol):
+    """Where the policy comes from (backends/database.py)."""
+
+    async def snapshot(self) -> PolicySnapshot:
+        """The policy as it is now. UnavailableError, ConfigurationError."""
+        ...
+
+    async def change_password(self, user: str, password: str) -> PolicySnapshot:
+        """Keep a password that a peer changed; the policy that has it."""
+        ...
+
+    async def edits(self, after: int) -> Sequence[Recorded]:
+        """What was changed after that revision, in its order. UnavailableError."""
+        ...
 
 
 class Headend:
     """One headend on listening sockets and a dataplane that others have opened.
 
-    `load` gets the policy anew for a reload; `change_password` keeps one that a peer changed,
-    and gets the policy that has it;
+    `database` has the policy when it is to be followed anew; `follow` has the machine do so;
     `recorder` keeps the events, else they are kept in memory;
     `listening` is the addresses and ports as people write them. Use `start`, then `stop`.
     """
@@ -79,8 +93,7 @@ class Headend:
         dataplane: Dataplane,
         reach: Reach,
         follow: Callable[[PolicySnapshot], object],
-        load: Load,
-        change_password: ChangePassword,
+        database: Database,
         recorder: Recorder | None = None,
         stop_wait: float = STOP_WAIT,
         dhcp_port: int = PORT,
@@ -90,7 +103,7 @@ class Headend:
         self._dataplane = dataplane
         self._reach = reach
         self._follow = follow
-        self._load = load
+        self._database = database
         self._stop_wait = stop_wait
         self._connections: dict[int, ControlProtocol] = {}
         self._last_connection = 0
@@ -103,7 +116,6 @@ class Headend:
         self.recorder = recorder or MemoryRecorder(policy.events)
         self.events = EventSink(policy.events, self.recorder, _call_later)
         self.past = Past(self.recorder, self._counted, _departed, _call_later)
-        self._change_password = change_password
         self._store_lost = False
         self._answers = LocalAnswers(
             policy, self.events, reach, self._keep_password,
@@ -180,7 +192,7 @@ class Headend:
         Refused whole: the error is recorded and raised, and the old policy stays.
         """
         try:
-            policy = await self._load()
+            policy = await self._database.snapshot()
         except UnavailableError as error:
             self._store_lost = True
             self.events.record(occur("SYSTEM", 110, problem=error.what))
@@ -191,6 +203,9 @@ class Headend:
         if self._store_lost:
             self._store_lost = False
             self.events.record(occur("SYSTEM", 111))
+        with suppress(UnavailableError):  # the history says it, too
+            for occurrence in told(await self._database.edits(self.policy.revision)):
+                self.events.record(occurrence)
         self._hold(policy)
         return policy.revision
 
@@ -205,7 +220,7 @@ class Headend:
 
     async def _keep_password(self, user: str, password: str) -> None:
         """A peer changed its password (MS-CHAP): put it into the store, and follow that."""
-        self._hold(await self._change_password(user, password))
+        self._hold(await self._database.change_password(user, password))
 
     def sessions(self, wanted: Callable[[SessionView], bool]) -> list[SessionView]:
         """The sessions that are wanted, oldest first."""

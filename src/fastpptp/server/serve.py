@@ -91,8 +91,7 @@ class Service:
             dataplane=machine.dataplane,
             reach=machine.reach,
             follow=partial(self._follow, machine),
-            load=database.snapshot,
-            change_password=database.change_password,
+            database=database,
             recorder=self._recording,
         )
         self._loop = loop

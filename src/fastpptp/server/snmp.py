@@ -18,6 +18,9 @@ from fastpptp.snmp.usm import User
 
 MODULE = "fastpptp.snmp"
 
+# Seconds until an agent that could not begin is tried again.
+RETRY = 5.0
+
 
 class SnmpService:
     """Runs the agent while the settings want it: `follow` them, from the event loop, then `stop`.
@@ -33,6 +36,7 @@ class SnmpService:
         self._settings: SnmpSettings | None = None
         self._listener: socket.socket | None = None
         self._child: Child | None = None
+        self._again: asyncio.TimerHandle | None = None
         self._reading = -1
         self._rest = b""
 
@@ -47,23 +51,41 @@ class SnmpService:
             return
         self.stop()
         self._settings = settings
-        if not settings.enabled:
-            return
+        if settings.enabled and (problem := self._begin(settings)):
+            self._record(occur("SNMP", 101, problem=problem))
+            self._try_later(settings)
+
+    def _begin(self, settings: SnmpSettings) -> str:
+        """What keeps the agent from running."""
         try:
             self._listener = _listen(settings)
             self._child = Child(MODULE, started=self._started, ended=self._ended)
             self._child.start()
         except OSError as error:
-            self.stop()
+            self._let_go()
             where = f"{settings.address}:{settings.port}"
-            problem = f"it cannot be asked on {where}: {error.strerror}"
-            self._record(occur("SNMP", 101, problem=problem))
+            return f"it cannot be asked on {where}: {error.strerror}"
+        self._child.supervise()
+        return ""
+
+    def _try_later(self, settings: SnmpSettings) -> None:
+        self._again = asyncio.get_running_loop().call_later(RETRY, self._try_again, settings)
+
+    def _try_again(self, settings: SnmpSettings) -> None:
+        if self._begin(settings):
+            self._try_later(settings)
         else:
-            self._child.supervise()
+            self._record(occur("SNMP", 104))
 
     def stop(self) -> None:
         """End the agent. It may wait for the headend's own answer, so it is not waited for."""
         self._settings = None
+        if self._again is not None:
+            self._again.cancel()
+            self._again = None
+        self._let_go()
+
+    def _let_go(self) -> None:
         self._stop_reading()
         if self._child is not None:
             self._child.stop(wait=0)

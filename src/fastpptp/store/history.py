@@ -106,10 +106,17 @@ def record(
 
 
 def read(
-    connection: Connection, *, path: str | None = None, by: str | None = None, limit: int = 100
+    connection: Connection,
+    *,
+    path: str | None = None,
+    by: str | None = None,
+    after: int | None = None,
+    limit: int = 100,
 ) -> list[Recorded]:
-    """The newest changes first: of `path` and what is below it, made by or for the user `by`."""
+    """The newest changes first: of `path` and below it, by or for `by`, after a revision."""
     wanted: list[ColumnElement[bool]] = []
+    if after is not None:
+        wanted.append(changes.c.revision > after)
     if path is not None:
         below = changes.c.path.startswith(f"{path}.", autoescape=True)
         wanted.append(or_(changes.c.path == path, below))

@@ -169,11 +169,16 @@ class Store:
         return self._resolved(*self._known)
 
     def history(
-        self, *, path: str | None = None, by: str | None = None, limit: int = 100
+        self,
+        *,
+        path: str | None = None,
+        by: str | None = None,
+        after: int | None = None,
+        limit: int = 100,
     ) -> list[Recorded]:
-        """The newest changes first: of `path` and below it, made by or for the user `by`."""
+        """The newest changes first: of `path` and below it, by or for `by`, after a revision."""
         with reading(self._engine) as connection:
-            return history.read(connection, path=path, by=by, limit=limit)
+            return history.read(connection, path=path, by=by, after=after, limit=limit)
 
     def backup(self, file: Path) -> None:
         """Copy the store as it is now to a new `file`, whoever writes to it meanwhile.

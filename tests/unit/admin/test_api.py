@@ -496,16 +496,16 @@ def test_the_echo_request_is_one() -> None:
 
 def test_reload(tmp_path: Path) -> None:
     async def test(made: Served) -> None:
-        made.rig.policies.append(profiles.default())
+        made.rig.database.policies.append(profiles.default())
         assert await made.ask(made.client.reload) == {"revision": 7, "restart": []}
-        made.rig.policies.append(ConfigurationError(Problem("a.b", "is wrong", "right")))
+        made.rig.database.policies.append(ConfigurationError(Problem("a.b", "is wrong", "right")))
         with pytest.raises(ConfigurationError) as caught:
             await made.ask(made.client.reload)
         assert caught.value.problems == (Problem("a.b", "is wrong", "right"),)
-        made.rig.policies.append(UnavailableError("store: locked", "try again"))
+        made.rig.database.policies.append(UnavailableError("store: locked", "try again"))
         with pytest.raises(UnavailableError, match="store: locked\ntry again"):
             await made.ask(made.client.reload)
-        made.rig.policies.append(profiles.default())
+        made.rig.database.policies.append(profiles.default())
         assert await made.cli("reload") == (0, "Revision 7 holds.\n")
 
     run(tmp_path, test)
@@ -514,11 +514,11 @@ def test_reload(tmp_path: Path) -> None:
 def test_the_command_line_pokes_the_headend(tmp_path: Path) -> None:
     async def test(made: Served) -> None:
         assert (await made.cli("init"))[0] == 0
-        made.rig.policies.append(profiles.default())
+        made.rig.database.policies.append(profiles.default())
         code, said = await made.cli("config", "set", "pptp.max_tunnels", "5")
         assert (code, said) == (0, "pptp.max_tunnels is set. It holds now.\n")
-        made.rig.policies.append(UnavailableError("no"))
-        made.rig.policies.append(ConfigurationError(Problem("x", "is wrong")))
+        made.rig.database.policies.append(UnavailableError("no"))
+        made.rig.database.policies.append(ConfigurationError(Problem("x", "is wrong")))
         await made.cli("config", "set", "pptp.max_tunnels", "6")
         code, said = await made.cli("config", "set", "pptp.max_tunnels", "7")
         assert said == "pptp.max_tunnels is set. The running headend refused: x: is wrong\n"
@@ -548,11 +548,11 @@ def test_an_edit_ends_sessions_when_it_is_asked_to(
     async def test(made: Served) -> None:
         tree = profiles.default()
         tree = replace(tree, base={**tree.base, "strip_realm": True})
-        made.rig.policies.append(tree)
+        made.rig.database.policies.append(tree)
         await made.rig.headend.reload()
         client = await made.rig.dial_up(link_config(name))
         assert (await made.cli("init"))[0] == 0
-        made.rig.policies.append(tree)
+        made.rig.database.policies.append(tree)
         code, said = await made.cli(*words, "--json")
         assert code == 0, said
         assert json.loads(said).get("logged_out") == ([1] if ends else None)

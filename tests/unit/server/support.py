@@ -25,6 +25,7 @@ from fastpptp.server.runtime import Headend
 from fastpptp.settings import profiles
 from fastpptp.settings.resolve import PolicySnapshot
 from fastpptp.settings.tree import Configuration
+from fastpptp.store.history import Recorded
 from fastpptp.testing.client import ScriptedClient
 from fastpptp.testing.dataplane import FakeDataplane
 from tests.unit.server.test_backends import Recorder, reach
@@ -122,15 +123,41 @@ def link_config(user: str = "pptpuser", password: str = profiles.PASSWORD) -> Li
 
 
 @dataclass
+class ScriptedDatabase:
+    """Has the `policies` that a test lays ready for the next reloads: a tree, or an error.
+
+    A change of password is on its way to the store until `keeping`.
+    """
+
+    policies: list[Configuration | FastpptpError] = field(default_factory=list)
+    passwords: list[tuple[str, str]] = field(default_factory=list)
+    keeping: asyncio.Event | None = None
+
+    async def snapshot(self) -> PolicySnapshot:
+        await asyncio.sleep(0)
+        found = self.policies.pop(0)
+        if isinstance(found, FastpptpError):
+            raise found
+        return PolicySnapshot(found, 7)
+
+    async def change_password(self, user: str, password: str) -> PolicySnapshot:
+        self.passwords.append((user, password))
+        if self.keeping is not None:
+            await self.keeping.wait()
+        return await self.snapshot()
+
+    async def edits(self, after: int) -> list[Recorded]:
+        return []
+
+
+@dataclass
 class Rig:
-    """A running Headend. `policies` are what its next reloads get: a tree, or an error."""
+    """A running Headend."""
 
     headend: Headend
     dataplane: LoopDataplane
     device: Recorder
-    policies: list[Configuration | FastpptpError]
-    passwords: list[tuple[str, str]]
-    keeping: asyncio.Event | None = None  # until when a changed password is on its way to the store
+    database: ScriptedDatabase
     clients: list[TcpClient] = field(default_factory=list)
     receivers: list[Callable[[tuple[int, int], bytes], bool]] = field(default_factory=list)
 
@@ -200,24 +227,9 @@ async def running(
 ) -> AsyncIterator[Rig]:
     """A Rig, started; stopped at the end unless the test does it.
 
-    With a `database` it follows that, not `policies`.
+    With a `database` it follows that, not the scripted one.
     """
-    policies: list[Configuration | FastpptpError] = []
-    passwords: list[tuple[str, str]] = []
-
-    async def load() -> PolicySnapshot:
-        await asyncio.sleep(0)
-        found = policies.pop(0)
-        if isinstance(found, FastpptpError):
-            raise found
-        return PolicySnapshot(found, 7)
-
-    async def change_password(user: str, password: str) -> PolicySnapshot:
-        passwords.append((user, password))
-        if rig.keeping is not None:
-            await rig.keeping.wait()
-        return await load()
-
+    scripted = ScriptedDatabase()
     rig: Rig
 
     def transmit(handle: int, frame: bytes) -> None:
@@ -233,11 +245,10 @@ async def running(
         dataplane=dataplane,
         reach=inside,
         follow=inside.follow,
-        load=database.snapshot if database else load,
-        change_password=database.change_password if database else change_password,
+        database=database or scripted,
         dhcp_port=dhcp_port,
     )
-    rig = Rig(headend, dataplane, device, policies, passwords)
+    rig = Rig(headend, dataplane, device, scripted)
     await headend.start()
     try:
         yield rig

@@ -181,7 +181,7 @@ def test_a_port_that_is_taken() -> None:
     async def test() -> None:
         async with site() as made:
             taken = CONFIGURATION.replace(str(RELAY), str(SERVER))
-            made.rig.policies.append(toml.loads(taken))
+            made.rig.database.policies.append(toml.loads(taken))
             await made.rig.headend.reload()
             told = made.rig.event("DHCP", 108).text()
             assert told.startswith(

@@ -12,8 +12,10 @@ import pytest
 from sqlalchemy import Engine, event
 
 from fastpptp.backends.database import Database
+from fastpptp.server.edits import TOLD
 from fastpptp.settings import profiles
 from fastpptp.store import Store
+from fastpptp.store.history import Author
 from tests.unit.server.support import Rig, link_config, running, until
 
 
@@ -80,3 +82,39 @@ def test_a_change_of_password_costs_one_transaction(store: Store) -> None:
     assert user is not None
     assert (user.password, user.effective.password_expired) == ("another12", False)
     assert store.history(limit=1)[0].author.who == "pptpuser"
+
+
+def test_an_edit_is_told_with_who_made_it(store: Store) -> None:
+    async def test(rig: Rig) -> None:
+        with store.edit(Author("root", "uid 0, process 9", "ann")) as draft:
+            draft.set_user("pptpuser", {"idle_timeout": 3, "password": "another12"})
+        with store.edit(Author("bob", "uid 7, process 8")) as draft:
+            draft.set_section("events", {"capacity": 500})
+        await rig.headend.reload()
+        told = [r.text() for r in rig.log if r.cls == "CONFIG"]
+        assert told == [
+            "Configuration changed: revision 3 by root (uid 0, process 9, sudo by ann): "
+            "users.pptpuser.password: ******** -> ********; "
+            "users.pptpuser.idle_timeout: inherited -> 3 minutes",
+            "Configuration changed: revision 4 by bob (uid 7, process 8): "
+            "events.capacity: 10000 events, default -> 500 events",
+            "Configuration reloaded, revision 4",
+        ]
+        await rig.headend.reload()
+        assert [r.text() for r in rig.log if r.cls == "CONFIG"][3:] == told[2:]
+
+    with_rig(store, test)
+
+
+def test_of_a_large_edit_the_first_changes_are_told(store: Store) -> None:
+    async def test(rig: Rig) -> None:
+        with store.edit(Author("root", "uid 0, process 9")) as draft:
+            for number in range(200):
+                draft.add_group(f"g{number:03}", {"idle_timeout": 5})
+        await rig.headend.reload()
+        told = rig.event("CONFIG", 100).text()
+        assert ": groups.g000" in told
+        assert told.count(" -> ") == TOLD
+        assert told.endswith(f"; and {len(store.history(after=2, limit=9999)) - TOLD} more")
+
+    with_rig(store, test)

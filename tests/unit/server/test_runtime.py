@@ -171,7 +171,7 @@ def test_reload_follows_the_store() -> None:
     async def test() -> None:
         async with running() as rig:
             await rig.dial_up()
-            rig.policies.append(replace(profiles.default(), users={}))
+            rig.database.policies.append(replace(profiles.default(), users={}))
             assert await rig.headend.reload() == 7
             assert "revision 7" in rig.event("CONFIG", 101).text()
             await rig.dial()
@@ -200,7 +200,9 @@ def test_the_event_log_and_the_machine_follow_at_once() -> None:
                 "smtp_servers": (("b", {"server": "192.0.2.25"}),),
                 "email_recipients": (("ops@example.com", {}),),
             }
-            rig.policies.append(replace(profiles.default(), sections=sections, lists=lists))
+            rig.database.policies.append(
+                replace(profiles.default(), sections=sections, lists=lists)
+            )
             await rig.headend.reload()
             assert rig.log.policy.capacity == 100
             assert rig.headend.events.wants("PPTPDBG", 100)
@@ -229,17 +231,17 @@ def test_a_refused_reload_changes_nothing(error: ConfigurationError | Unavailabl
         async with running() as rig:
             await rig.dial_up()
             before = rig.headend.policy
-            rig.policies.append(error)
+            rig.database.policies.append(error)
             with pytest.raises(type(error)):
                 await rig.headend.reload()
             assert rig.headend.policy is before
             assert one(rig) == 1
             if isinstance(error, UnavailableError):
                 assert error.what in rig.event("SYSTEM", 110).text()
-                rig.policies.append(profiles.default())
+                rig.database.policies.append(profiles.default())
                 await rig.headend.reload()
                 assert rig.texts("SYSTEM")[-1] == "SYSTEM/111"
-                rig.policies.append(profiles.default())
+                rig.database.policies.append(profiles.default())
                 await rig.headend.reload()
                 assert rig.texts("SYSTEM").count("SYSTEM/111") == 1
             else:
@@ -253,7 +255,7 @@ def test_pptp_is_switched_off() -> None:
         async with running() as rig:
             protocol = await rig.dial_up()
             tree = replace(profiles.default(), sections={"pptp": {"enabled": False}})
-            rig.policies.append(tree)
+            rig.database.policies.append(tree)
             await rig.headend.reload()
             await until(lambda: protocol.closed)
             late = await rig.dial()
@@ -273,10 +275,10 @@ def expired() -> Configuration:
 def test_a_changed_password_is_kept_before_the_peer_is_told() -> None:
     async def test() -> None:
         async with running(expired()) as rig:
-            kept = rig.keeping = asyncio.Event()
-            rig.policies.append(profiles.default("another12"))
+            kept = rig.database.keeping = asyncio.Event()
+            rig.database.policies.append(profiles.default("another12"))
             client = await rig.dial(replace(link_config(), new_password="another12"))
-            await until(lambda: rig.passwords == [("pptpuser", "another12")])
+            await until(lambda: rig.database.passwords == [("pptpuser", "another12")])
             for _ in range(100):
                 await asyncio.sleep(0)
             assert not {"AUTH/101", "PPP/8"} & set(rig.texts())
@@ -292,7 +294,7 @@ def test_a_changed_password_is_kept_before_the_peer_is_told() -> None:
 def test_a_peer_is_told_that_its_password_could_not_be_kept() -> None:
     async def test() -> None:
         async with running(expired()) as rig:
-            rig.policies.append(UnavailableError("the store is being changed by another"))
+            rig.database.policies.append(UnavailableError("the store is being changed by another"))
             await rig.dial(replace(link_config(), new_password="another12"))
             await until(lambda: "PPP/9" in rig.texts())
             told = rig.event("AUTH", 102).text()
@@ -307,10 +309,10 @@ def test_a_peer_is_told_that_its_password_could_not_be_kept() -> None:
 def test_a_peer_that_left_while_its_password_was_kept() -> None:
     async def test() -> None:
         async with running(expired()) as rig:
-            kept = rig.keeping = asyncio.Event()
-            rig.policies.append(profiles.default("another12"))
+            kept = rig.database.keeping = asyncio.Event()
+            rig.database.policies.append(profiles.default("another12"))
             client = await rig.dial(replace(link_config(), new_password="another12"))
-            await until(lambda: bool(rig.passwords))
+            await until(lambda: bool(rig.database.passwords))
             assert client.transport is not None
             client.transport.abort()
             await until(lambda: one(rig) == 0)

@@ -13,7 +13,7 @@ from fastpptp.events.catalogue.kind import (
 SNMP: Kinds = {
     100: EventType(
         WARNING,
-        "SNMP manager {manager} is not answered: {reason} ({count} since this was last told)",
+        "SNMP manager {manager} is refused: {reason} ({count} since this was last told)",
         "Somebody asks who may not. Each reason is told at once, then once a minute, with the "
         "manager that asked last.",
         "Correct the manager's community or user, or say whom to answer: `fastpptp snmp set`.",
@@ -22,7 +22,8 @@ SNMP: Kinds = {
     101: EventType(
         WARNING_HIGH,
         "The SNMP agent does not run: {problem}",
-        "It has no socket or no process; sessions are not touched by it.",
+        "It has no socket or no process, and is tried again every five seconds; sessions are not "
+        "touched by it.",
         "Free the port, or choose another address or port: `fastpptp snmp set`.",
         shows_peer=False,
     ),
@@ -37,6 +38,12 @@ SNMP: Kinds = {
         INFORMATION_HIGH,
         "SNMP manager {manager} set {object} to destroy",
         "What that row of the table is, a session or the tunnels to a peer, is ended.",
+        shows_peer=False,
+    ),
+    104: EventType(
+        INFORMATION_HIGH,
+        "The SNMP agent runs now",
+        "What SNMP/101 told is over.",
         shows_peer=False,
     ),
 }

@@ -15,7 +15,8 @@ CONFIG: Kinds = {
     100: EventType(
         INFORMATION_HIGH,
         "Configuration changed: {what}",
-        "The store was edited; `fastpptp config history` tells all of it.",
+        "The store was edited, or a setting of the bootstrap file that holds from the next start. "
+        "`fastpptp config history` tells all of an edit.",
     ),
     101: EventType(
         INFORMATION_HIGH,
