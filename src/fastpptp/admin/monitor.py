@@ -6,18 +6,25 @@ they are all there is: nothing can be changed by them, and they tell no names or
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from ipaddress import IPv4Address
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import CollectorRegistry
 
 from fastpptp.admin.metrics import HeadendCollector
 from fastpptp.backends.capabilities import LOW_PORT, Capability, raised
 from fastpptp.errors import UnavailableError
+from fastpptp.events.catalogue import occur
+from fastpptp.events.seldom import SeldomEach
 from fastpptp.server.net import open_listener
 from fastpptp.server.runtime import Headend
+
+# Characters of a refused request that are told.
+LONGEST = 200
 
 
 class Monitor:
@@ -55,7 +62,9 @@ class MonitorServer:
     """The three over TCP: `start`, then `stop`."""
 
     def __init__(self, headend: Headend, address: IPv4Address, port: int) -> None:
-        application = web.Application()
+        self._headend = headend
+        self._refused: SeldomEach[str] = SeldomEach()
+        application = web.Application(middlewares=[self._tell_refused])
         application.add_routes(Monitor(headend).routes())
         self._runner = web.AppRunner(application, access_log=None)
         self._where = address, port
@@ -75,6 +84,21 @@ class MonitorServer:
         await self._runner.setup()
         await web.SockSite(self._runner, listener).start()
         return listener
+
+    @web.middleware
+    async def _tell_refused(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except web.HTTPClientError as error:
+            now = asyncio.get_running_loop().time()
+            if count := self._refused.happened(error.reason, now):
+                asked = f"{request.method} {request.path}"[:LONGEST]
+                peer = IPv4Address(request.remote or 0)
+                happened = occur(
+                    "HTTP", 100, peer=peer, request=asked, reason=error.reason, count=count
+                )
+                self._headend.events.record(happened)
+            raise
 
     async def stop(self) -> None:
         await self._runner.cleanup()

@@ -114,7 +114,13 @@ def test_the_older_format_and_health() -> None:
                 200, "text/plain; charset=utf-8", "ok\n",
             )  # fmt: skip
             assert (await asyncio.to_thread(get, port, "/readyz"))[0] == 200
-            assert (await asyncio.to_thread(get, port, "/v1/sessions"))[0] == 404
+            for path in ("/v1/sessions", "/a%0Ab"):
+                assert (await asyncio.to_thread(get, port, path))[0] == 404
+            told = rig.event("HTTP", 100)  # the second is counted, and told in a minute
+            assert told.peer == LOOPBACK
+            assert told.text() == (
+                "Request GET /v1/sessions is refused: Not Found (1 since this was last told)"
+            )
             rig.headend._idle = asyncio.Event()  # it is stopping
             assert await asyncio.to_thread(get, port, "/readyz") == (
                 503, "", "not taking control connections\n",

@@ -25,6 +25,7 @@ from fastpptp.events.catalogue.debug import (
     PPTPDECODE,
 )
 from fastpptp.events.catalogue.faults import PPP_FAULTS, PPTP_FAULTS, SYSTEM_FAULTS
+from fastpptp.events.catalogue.http import HTTP
 from fastpptp.events.catalogue.kind import (
     DEBUG,
     DEBUG_HIGH,
@@ -105,6 +106,7 @@ TABLES: Mapping[str, Kinds] = MappingProxyType(
         "ADDRESS": ADDRESS,
         "DHCP": DHCP,
         "FILTER": FILTER,
+        "HTTP": HTTP,
         "SNMP": SNMP,
         "CONFIG": CONFIG,
         "SYSTEM": {**SYSTEM, **SYSTEM_FAULTS},

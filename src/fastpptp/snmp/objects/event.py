@@ -15,6 +15,7 @@ CLASS_NUMBERS: Mapping[str, int] = MappingProxyType(
         "PPP": 4, "PPPDBG": 5, "PPPDECODE": 6,
         "AUTH": 7, "AUTHDBG": 8, "AUTHDECODE": 9,
         "CONFIG": 10, "SYSTEM": 11, "ADDRESS": 12, "DHCP": 13, "FILTER": 14, "SNMP": 15,
+        "HTTP": 16,
     }
 )  # fmt: skip
 
