@@ -52,6 +52,11 @@ class Recorded:
             while not condition():
                 await asyncio.sleep(0.01)
 
+    def kill(self) -> None:
+        pid = self.recording._child.pid
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+
     def status(self, name: str) -> tuple[int, int, int, str]:
         """Delivered, lost, waiting, error of the sink whose name begins so."""
         for sink in self.recording.sinks():
@@ -74,7 +79,7 @@ def run(folder: Path, log_file: Path, test: Callable[[Recorded], Awaitable[None]
 @asynccontextmanager
 async def attached(recording: Recording) -> AsyncIterator[Recorded]:
     made = Recorded(recording)
-    recording.start(made.sink.record)
+    recording.start(made.sink.record, made.sink.go_on_above)
     try:
         yield made
     finally:
@@ -95,16 +100,31 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         subprocess.run(["umount", "-l", folder], check=True)
 
 
+def fill(folder: Path) -> Path:
+    """A file that takes all the room there is."""
+    filler = folder / "filler"
+    with filler.open("wb", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(bytes(4096))
+    return filler
+
+
+def saved(folder: Path) -> list[int]:
+    """The numbers that `fastpptp events save` writes."""
+    command = [sys.executable, "-m", "fastpptp", "events", "save", "-", "--format", "json"]
+    done = subprocess.run(
+        [*command, "--state-dir", folder], check=True, stdout=subprocess.PIPE, timeout=60
+    )
+    return [event["sequence"] for event in json.loads(done.stdout)]
+
+
 def test_a_full_disk_is_told_and_survived(small_disk: Path, tmp_path: Path) -> None:
     log = tmp_path / "log"
-    filler = small_disk / "filler"
 
     async def test(made: Recorded) -> None:
         made.happen(1, 500)
         assert (await made.page()).total == 500
-        with filler.open("wb", buffering=0) as file, suppress(OSError):
-            while True:
-                file.write(bytes(4096))
+        filler = fill(small_disk)
         made.happen(501, 3000)
         await made.until(lambda: "disk is full" in made.status("event log")[3])
         await made.until(lambda: "SYSTEM/134" in log.read_text())  # the others go on
@@ -127,7 +147,7 @@ def test_a_full_disk_is_told_and_survived(small_disk: Path, tmp_path: Path) -> N
 
 
 def test_a_start_on_a_full_disk(small_disk: Path, tmp_path: Path) -> None:
-    log, filler = tmp_path / "log", small_disk / "filler"
+    log = tmp_path / "log"
 
     async def before(made: Recorded) -> None:
         made.happen(1, 100)
@@ -142,10 +162,67 @@ def test_a_start_on_a_full_disk(small_disk: Path, tmp_path: Path) -> None:
         assert [record.sequence for record in page.records] == list(range(1, 201))
 
     run(small_disk, log, before)
-    with filler.open("wb", buffering=0) as file, suppress(OSError):
-        while True:
-            file.write(bytes(4096))
+    filler = fill(small_disk)
     run(small_disk, log, test)
+
+
+@pytest.mark.parametrize("index", ["there", "gone"])
+def test_a_start_on_a_full_disk_after_a_death(small_disk: Path, tmp_path: Path, index: str) -> None:
+    """What was committed lies in the journal alone, and with no index nobody else can read it."""
+    log = tmp_path / "log"
+
+    async def before(made: Recorded) -> None:
+        made.happen(1, 72)
+        await made.recording.flush()
+        made.kill()
+        made.recording.stop()
+
+    async def test(made: Recorded) -> None:
+        assert made.recording.last_sequence == 72
+        made.happen(1, 10)
+        await made.until(lambda: "SYSTEM/130" in log.read_text())
+        assert "happened within a second after event 72 (" in log.read_text()
+        await made.until(lambda: "SYSTEM/134" in log.read_text())
+        filler.unlink()
+        await made.until(lambda: "SYSTEM/135" in log.read_text())
+        await made.until(lambda: made.status("event log")[2] == 0)
+
+    run(small_disk, log, before)
+    if index == "gone":
+        (small_disk / "events.db-shm").unlink()
+    filler = fill(small_disk)
+    run(small_disk, log, test)
+    found = saved(small_disk)
+    assert found == list(range(1, found[-1] + 1))
+    assert len(re.findall("SYSTEM/130", log.read_text())) == 1
+
+
+def test_numbers_rise_though_the_log_was_out_of_sight_at_the_start(tmp_path: Path) -> None:
+    log, database, away = tmp_path / "log", tmp_path / "events.db", tmp_path / "away"
+
+    async def before(made: Recorded) -> None:
+        made.happen(1, 72)
+
+    async def test(made: Recorded) -> None:
+        assert made.recording.last_sequence == 0
+        made.happen(1, 10)
+        await made.until(lambda: "SYSTEM/134" in log.read_text())
+        database.rmdir()
+        away.rename(database)
+        await made.until(lambda: "SYSTEM/135" in log.read_text())
+        made.happen(1, 1)
+        await made.recording.flush()
+        page = await made.page()
+        newest = page.records[-1].sequence
+        assert re.search(rf"^{newest} .* PPP/8 ", log.read_text(), re.MULTILINE)
+
+    run(tmp_path, log, before)
+    database.rename(away)
+    database.mkdir()
+    run(tmp_path, log, test)
+    found = saved(tmp_path)
+    assert found == sorted(set(found))
+    assert found[:82] == list(range(1, 83))
 
 
 def test_a_log_file_that_takes_nothing_holds_up_nobody(tmp_path: Path) -> None:
@@ -173,9 +250,7 @@ def test_death_under_load_loses_nothing_of_the_log(tmp_path: Path) -> None:
         for turn in range(60):
             made.happen(50 * turn + 1, 50 * turn + 50)
             if turn in (20, 40):
-                pid = made.recording._child.pid
-                assert pid is not None
-                os.kill(pid, signal.SIGKILL)
+                made.kill()
             await asyncio.sleep(0.01)
         async with asyncio.timeout(20):
             while (page := await made.page(classes=frozenset({"PPP"}))).total < 3000:

@@ -205,7 +205,7 @@ def _all(env: Environment, words: Words, after: int = 0) -> Iterator[Event]:
         found = ask(env, words | {"after": after, "page": page, "per_page": BATCH})
         yield from found["events"]
         if found["events"]:
-            after, page = found["events"][-1]["sequence"], 1
+            after, page = max(event["sequence"] for event in found["events"]), 1
         elif page < found["pages"]:
             page += 1  # nothing on this page had the text after all
         else:

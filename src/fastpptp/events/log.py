@@ -189,6 +189,10 @@ class Numbering:
         for (cls, _), tally in self._tallies.items():
             tally.places = policy.destinations(cls, tally.severity)
 
+    def go_on_above(self, sequence: int) -> None:
+        """Give higher numbers than this from now on."""
+        self.sequence = max(self.sequence, sequence)
+
     def places(self, cls: str, number: int) -> frozenset[Destination]:
         """Where an event of this kind goes."""
         return self._tally((cls, number)).places

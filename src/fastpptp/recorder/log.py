@@ -1,7 +1,8 @@
 """The writer of events.db: appends, drops the oldest beyond the capacity, and indexes.
 
 Whoever dies loses at most what was not committed yet; `Opened` says at the next start what that may
-be. Places number the events of the log without a gap and are never used again.
+be. Places number the events of the log without a gap and are never used again. Sequence numbers
+rise, whoever gave them: an event whose number does not gets the next one.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import Any
 
 from fastpptp.events.log import EventRecord
 from fastpptp.recorder import past, terms
-from fastpptp.recorder.schema import ENDS, NEWEST, NewerError, address, connect
+from fastpptp.recorder.schema import ENDS, NEWEST, NewerError, connect, look
 from fastpptp.recorder.wire import EPOCH, MICROSECOND, microseconds
 
 INSERT = "INSERT INTO events VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
@@ -67,6 +68,7 @@ class EventDatabase:
         self._path = path
         self._capacity = capacity
         self._given = self._kept = 0
+        self._last = self._passed_over = -1
         self._unsynced = False
         self.clean = False  # set before `close`: all that happened is in it
         self._lock = _locked(path.parent, patience)
@@ -85,10 +87,20 @@ class EventDatabase:
         """Keep so many events from the next on."""
         self._capacity = capacity
 
+    def go_on_above(self, sequence: int) -> None:
+        """Number all that comes higher than this."""
+        self._last = max(self._last, sequence)
+
+    def pass_over(self, sequence: int) -> None:
+        """Records up to this number may come for the second time: those that are here stay out."""
+        self._passed_over = min(sequence, self._kept)
+
     def deliver(self, records: Sequence[EventRecord]) -> None:
         """Append them, whole or not at all."""
+        if records and records[0].sequence <= self._passed_over:
+            records = [record for record in records if record.sequence > self._passed_over]
         try:
-            self._append(records)
+            self._append(self._rising(records))
         except sqlite3.Error as error:
             self._refuse(error)
             raise OSError(errno.EIO, f"{self._path} is damaged and was put aside") from None
@@ -179,33 +191,43 @@ class EventDatabase:
         first, last = self._db.execute(ENDS).fetchone()
         self._next = max(facts.get("next", 0), 0 if last is None else last + 1)
         self._first = self._next if first is None else first
-        newest = self._db.execute(NEWEST).fetchone() or (0, 0)
-        self._kept = newest[0]
-        self._given = max(facts.get("given", 0), self._kept)
-        unclean = not facts.get("clean", 1)
+        opened = _seen(self._db, aside)
+        self._given, self._kept = opened.sequence, opened.kept
+        if last is not None:
+            self._last = max(self._last, opened.kept)
         with _Transaction(self._db):
             self._remember(clean=0)
         done = self._db.execute("SELECT max(block) FROM blocks").fetchone()[0]
         self._indexed = self._first // terms.BLOCK if done is None else done + 1
         self._index()
-        at = _moment(newest[1]) if last is not None and unclean else ""
-        return Opened(self._given, self._kept, at, aside)
+        return opened
 
     def _remember(self, **facts: int) -> None:
         self._db.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", facts.items())
 
     # Appending.
 
+    def _rising(self, records: Sequence[EventRecord]) -> Sequence[EventRecord]:
+        """Those of a headend that began while the log could not be read may be numbered too low."""
+        if not records or records[0].sequence > self._last:
+            return records
+        risen, last = [], self._last
+        for record in records:
+            last = max(last + 1, record.sequence)
+            risen.append(record._replace(sequence=last))
+        return risen
+
     def _append(self, records: Sequence[EventRecord]) -> None:
         first, after = self._first, self._next + len(records)
         rows = [_row(place, record) for place, record in enumerate(records, self._next)]
-        kept = max((record.sequence for record in records), default=self._kept)
+        kept = records[-1].sequence if records else self._kept
         with _Transaction(self._db):
             self._db.executemany(INSERT, rows)
             first = self._evict(max(first, after - self._capacity))
             self._remember(given=max(self._given, kept))
         self._first, self._next, self._kept = first, after, kept
         self._given = max(self._given, kept)
+        self._last = max(self._last, kept)
 
     def _evict(self, first: int) -> int:
         """Drop what comes before this place."""
@@ -248,12 +270,19 @@ class EventDatabase:
 def peek(path: Path) -> Opened:
     """What can be known of a log that cannot be opened for now, such as on a full disk."""
     try:
-        with closing(sqlite3.connect(address(path, "immutable=1"), uri=True)) as database:
-            facts = dict(database.execute("SELECT name, value FROM facts"))
-            kept = database.execute(NEWEST).fetchone() or (0,)
-    except sqlite3.Error:
+        with closing(look(path)) as database:
+            return _seen(database)
+    except (sqlite3.Error, NewerError, OSError):
         return Opened()
-    return Opened(max(facts.get("given", 0), kept[0]), kept[0])
+
+
+def _seen(database: sqlite3.Connection, aside: tuple[str, str, str] | None = None) -> Opened:
+    facts = dict(database.execute("SELECT name, value FROM facts"))
+    newest = database.execute(NEWEST).fetchone()
+    kept = 0 if newest is None else newest[0]
+    unclean = newest is not None and not facts.get("clean", 1)
+    at = _moment(newest[1]) if unclean else ""
+    return Opened(max(facts.get("given", 0), kept), kept, at, aside)
 
 
 class _Transaction:

@@ -20,7 +20,7 @@ from fastpptp.events.log import EventRecord
 from fastpptp.recorder.log import EventDatabase, Opened, peek
 from fastpptp.recorder.outlets import Outlets
 from fastpptp.recorder.past import ENDED_KEPT
-from fastpptp.recorder.sinks import Sink, SinkThread
+from fastpptp.recorder.sinks import SinkThread
 from fastpptp.recorder.wire import Frames, Setup, frame, thaw, unpack
 
 READ = 1 << 20  # octets
@@ -48,6 +48,7 @@ class Recorder:
         self._outlets: Outlets
         self._begun = False  # the headend has said what `_outlets` are
         self._last_sequence = 0
+        self._again_until = 0  # the newest number that was handed on once more
         self._unkept: list[str] = []  # sessions that ended, and that the disk has not taken
         self._said: object = None
         self._sync_at = 0.0
@@ -132,9 +133,15 @@ class Recorder:
         self._begun = True
         self._say("ready", told.sequence, told.kept, told.unclean, told.aside)
 
-    def _open_database(self) -> Sink:
+    def _open_database(self) -> EventDatabase:
+        """On the log's thread: now, where it could not be opened at once."""
         if self._database is None:
-            self._database = EventDatabase(self._setup.database, self._capacity, patience=0.0)
+            database = EventDatabase(self._setup.database, self._capacity, patience=0.0)
+            if self._again_until:  # this headend's numbers are in it
+                database.pass_over(self._again_until)
+            else:  # the headend may have begun with lower ones than there are
+                database.go_on_above(database.opened.sequence)
+            self._database = database
         return self._database
 
     def _follow(self, capacity: int, frozen: bytes) -> None:
@@ -167,8 +174,11 @@ class Recorder:
 
     def _again(self, packed: Iterable[Any]) -> None:
         """Of a recorder that died: the event log alone can tell what it has."""
-        kept = self._told.kept
-        again = [record for record in self._unpacked(packed) if record.sequence > kept]
+        again = self._unpacked(packed)
+        if again:
+            self._again_until = again[-1].sequence
+            if self._database is not None:
+                self._database.pass_over(self._again_until)
         self._outlets.log.put(again)
         self._note(again)
 
@@ -184,10 +194,7 @@ class Recorder:
 
     def _clear_now(self, token: int) -> None:
         try:
-            if self._database is None:
-                self._open_database()
-            assert self._database is not None
-            self._database.clear()
+            self._open_database().clear()
         except OSError as error:
             self._say("done", token, error.strerror or str(error))
         else:
@@ -216,15 +223,23 @@ class Recorder:
         if not self._begun:
             return False
         if self._database is not None and self._database.opened is not self._told:
-            self._told = self._database.opened
+            before, self._told = self._told, self._database.opened
             if self._told.aside is not None:
                 self._say("tell", "SYSTEM", 136, aside_fields(self._told.aside))
+            elif self._told.unclean and not (before.unclean or self._again_until):
+                fields = unclean_fields(self._told.kept, self._told.unclean)
+                self._say("tell", "SYSTEM", 130, fields)
         now = time.monotonic()
         if self._database is not None and self._database.unsynced and now >= self._sync_at:
             self._sync_at = now + SYNC
             self._outlets.log.order(self._database.sync)
-        for news in self._outlets.news(now):
+        said = self._say_status()
+        for news in self._outlets.news(now):  # numbered above what the log has: see `status`
             self._say("tell", *news)
+        return said
+
+    def _say_status(self) -> bool:
+        """Whether it is another one."""
         rows = [tuple(thread.status) for thread in self._outlets.threads]
         kept = self._database.kept if self._database is not None else 0
         if (kept, rows) == self._said or len(self._unsent) >= UNREAD:
@@ -260,3 +275,8 @@ def aside_fields(aside: tuple[str, str, str]) -> dict[str, Any]:
     """Of SYSTEM/136."""
     path, moved, problem = aside
     return {"path": path, "aside": moved, "problem": problem}
+
+
+def unclean_fields(kept: int, moment: str) -> dict[str, Any]:
+    """Of SYSTEM/130."""
+    return {"sequence": kept, "moment": moment}

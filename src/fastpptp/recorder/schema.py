@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 
 # A block's bit sets, of a kilobyte, must lie in the pages of the tree itself.
@@ -17,6 +18,9 @@ PAGE_OCTETS = 8192
 JOURNAL_OCTETS = 64 << 20
 
 BUSY_SECONDS = 5.0
+
+# SQLite's primary codes where the disk has no room.
+NO_ROOM = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR})
 
 # The oldest and the newest place. Asked for both at once SQLite would look at all between.
 ENDS = "SELECT (SELECT min(place) FROM events), (SELECT max(place) FROM events)"
@@ -89,11 +93,26 @@ def connect(path: Path) -> sqlite3.Connection:
 def look(path: Path) -> sqlite3.Connection:
     """The database for a reader, who on a disk that is read-only sees what was checkpointed."""
     read_only = path.exists() and os.statvfs(path.parent).f_flag & os.ST_RDONLY
-    mode = "ro&immutable=1" if read_only else "rw"
+    try:
+        return _reader(path, "ro&immutable=1" if read_only else "rw")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF not in NO_ROOM:
+            raise
+        # On a full disk nobody can make the journal's index, and so nobody has the database open:
+        # who has it alone needs no such file.
+        with suppress(sqlite3.OperationalError):
+            return _reader(path, "rw", alone=True)
+        raise
+
+
+def _reader(path: Path, mode: str, *, alone: bool = False) -> sqlite3.Connection:
+    patience = 0.0 if alone else BUSY_SECONDS
     connection = sqlite3.connect(
-        address(path, f"mode={mode}"), BUSY_SECONDS, isolation_level=None, uri=True
+        address(path, f"mode={mode}"), patience, isolation_level=None, uri=True
     )
     try:
+        if alone:
+            connection.execute("PRAGMA locking_mode=EXCLUSIVE")
         connection.execute("PRAGMA query_only=ON")
         version = _version(connection)
         if version > len(MIGRATIONS):

@@ -26,6 +26,7 @@ T = TypeVar("T")
 NOWHERE: frozenset[Destination] = frozenset()
 
 Record = Callable[[Occurrence], object]
+Above = Callable[[int], object]
 Later = Callable[[float, Callable[[], object]], object]
 
 
@@ -37,8 +38,11 @@ class Recorder(Protocol):
         """The last number that an earlier run gave."""
         ...
 
-    def start(self, record: Record) -> None:
-        """Begin, on the running loop; what is to be told is told by `record`."""
+    def start(self, record: Record, above: Above) -> None:
+        """Begin, on the running loop; what is to be told is told by `record`.
+
+        `above` gets numbers that the log has: those which are given must be higher.
+        """
         ...
 
     def stop(self) -> None:
@@ -93,7 +97,7 @@ class MemoryRecorder:
         self._totals: dict[str, int] = {}
         self._ended: deque[str] = deque(maxlen=ENDED_KEPT)
 
-    def start(self, record: Record) -> None: ...
+    def start(self, record: Record, above: Above) -> None: ...
 
     def stop(self) -> None: ...
 
@@ -186,6 +190,10 @@ class EventSink:
             return
         sequence = self._numbering.sequence
         self.recorder.record(EventRecord(sequence, self._wall(), tally.repeat, occurrence, places))
+
+    def go_on_above(self, sequence: int) -> None:
+        """Number what happens from now on higher than this."""
+        self._numbering.go_on_above(sequence)
 
     def tell(self) -> None:
         """Tell at once what was suppressed and not told yet."""

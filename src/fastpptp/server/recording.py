@@ -26,12 +26,12 @@ from fastpptp.events.routing import Destination, EventPolicy
 from fastpptp.events.seldom import INTERVAL
 from fastpptp.recorder.files import Console, LogFile
 from fastpptp.recorder.past import EndedPage, Wanted, read_ended, read_totals
-from fastpptp.recorder.process import aside_fields
+from fastpptp.recorder.process import aside_fields, unclean_fields
 from fastpptp.recorder.query import read
 from fastpptp.recorder.sinks import SinkStatus
 from fastpptp.recorder.wire import Frames, Message, Setup, frame, freeze, pack
 from fastpptp.server.child import Child
-from fastpptp.server.eventsink import Record
+from fastpptp.server.eventsink import Above, Record
 
 T = TypeVar("T")
 
@@ -72,6 +72,7 @@ class Recording:
         self._socket: socket.socket | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tell: Record = lambda occurrence: None
+        self._above: Above = lambda sequence: None
         self._frames = Frames()
         self._gathered: list[Message] = []
         self._is_due = False
@@ -134,9 +135,9 @@ class Recording:
 
     # On the loop.
 
-    def start(self, record: Record) -> None:
+    def start(self, record: Record, above: Above) -> None:
         self._loop = asyncio.get_running_loop()
-        self._tell = record
+        self._tell, self._above = record, above
         self._child.supervise()
         if self._socket is not None:
             self._loop.add_reader(self._socket, self._readable)
@@ -311,6 +312,7 @@ class Recording:
 
     def _has_status(self, kept: int, rows: list[tuple[Any, ...]]) -> None:
         self._kept = kept
+        self._above(kept)
         while self._unkept and self._unkept[0][0] <= kept:
             self._unkept.popleft()
         self._statuses = [SinkStatus(*row) for row in rows]
@@ -343,7 +345,7 @@ class Recording:
         if self._ended_because:
             self._hand_again(kept)
         elif unclean:
-            self._say(occur("SYSTEM", 130, sequence=kept, moment=unclean))
+            self._say(occur("SYSTEM", 130, **unclean_fields(kept, unclean)))
         if self._loop is not None:
             self._write()
 

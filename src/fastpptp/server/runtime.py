@@ -147,7 +147,7 @@ class Headend:
         loop = asyncio.get_running_loop()
         self._started = loop.time()
         loop.set_exception_handler(self._loop_failed)
-        self.recorder.start(self.events.record)
+        self.recorder.start(self.events.record, self.events.go_on_above)
         self.past.start()
         self._reach.start(loop.call_soon_threadsafe)
         self._answers.start()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -146,6 +148,19 @@ def test_emptied_and_a_damaged_one_put_aside(left: Installation) -> None:
     left.done("events", "clear")
     assert numbers(left) == []
     assert list(left.state.glob("events.db.damaged.*"))
+
+
+def test_a_log_whose_numbers_began_again_is_read_to_its_end(
+    installed: Installation, tmp_path: Path
+) -> None:
+    """Logs of versions that let them may be about."""
+    path = installed.state / "events.db"
+    fill(path, [told(number) for number in (70, 71, 72, 73, 74)])
+    with closing(sqlite3.connect(path)) as raw:
+        raw.execute("UPDATE events SET sequence = sequence - 72 WHERE sequence > 72")
+        raw.commit()
+    out = tmp_path / "out"
+    assert installed.done("events", "save", str(out)) == f"5 events written to {out}.\n"
 
 
 def test_sinks_want_a_headend(left: Installation) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from fastpptp.events.log import EventQuery
 from fastpptp.recorder import terms
-from fastpptp.recorder.log import EventDatabase, Opened
+from fastpptp.recorder.log import EventDatabase, Opened, peek
 from fastpptp.recorder.query import read
 from fastpptp.recorder.schema import MIGRATIONS
 from tests.unit.recorder.support import NOON, fill, opened, told
@@ -71,6 +71,38 @@ def test_who_dies_is_told_of_at_the_next_start(path: Path) -> None:
         assert database.opened.unclean == local
     with opened(path) as database:
         assert database.opened.unclean == ""
+
+
+def test_numbers_rise(path: Path) -> None:
+    fill(path, [told(5), told(72)])
+    with opened(path) as database:
+        database.deliver([told(1), told(2)])
+        database.go_on_above(90)
+        database.deliver([told(3), told(120), told(121)])
+        database.deliver([told(122)])
+    assert sequences(path) == [5, 72, 73, 74, 91, 120, 121, 122]
+
+
+def test_what_comes_for_the_second_time_is_there_once(path: Path) -> None:
+    fill(path, [told(1), told(2), told(3)])
+    with opened(path) as database:
+        database.pass_over(5)
+        database.deliver([told(1), told(2)])
+        database.deliver([told(3), told(4), told(5)])
+        database.deliver([told(6)])
+    assert sequences(path) == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_glance_sees_what_was_not_folded_in(path: Path) -> None:
+    assert peek(path) == Opened()
+    database = EventDatabase(path, 100, patience=0.0)
+    database.note(9)
+    database.deliver([told(1), told(2)])
+    local = NOON.astimezone().isoformat(" ", timespec="milliseconds")
+    assert peek(path) == Opened(9, 2, local)
+    database.clean = True
+    database.close()
+    assert peek(path) == Opened(9, 2)
 
 
 def test_emptied(path: Path) -> None:

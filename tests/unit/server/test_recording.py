@@ -56,7 +56,7 @@ class Recorded:
 @asynccontextmanager
 async def attached(recording: Recording) -> AsyncIterator[Recorded]:
     made = Recorded(recording)
-    recording.start(made.sink.record)
+    recording.start(made.sink.record, made.sink.go_on_above)
     try:
         yield made
     finally:
