@@ -24,7 +24,7 @@ from prometheus_client.registry import Collector
 from fastpptp import __version__
 from fastpptp.addresses.pools import PoolUsage
 from fastpptp.admin.workers import worker_seconds
-from fastpptp.manager.accounting import SETUP_BUCKETS, SetupTimes, Statistics
+from fastpptp.manager.statistics import SETUP_BUCKETS, SetupTimes, Statistics
 from fastpptp.server.runtime import Headend
 
 PREFIX = "fastpptp"

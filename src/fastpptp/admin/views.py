@@ -17,7 +17,7 @@ from fastpptp.admin.query import NO_ENCRYPTION
 from fastpptp.events.format import reference
 from fastpptp.events.log import EventPage, EventRecord
 from fastpptp.manager import Departure, Statistics
-from fastpptp.manager.accounting import BY_CAUSE
+from fastpptp.manager.statistics import BY_CAUSE
 from fastpptp.methods import AuthMethod
 from fastpptp.session import SessionState, SessionView
 from fastpptp.session.view import Encryption

@@ -1,9 +1,10 @@
 """The SessionManager: what a headend does, as effects; the runtime carries them out."""
 
-from fastpptp.manager.accounting import CallCounters, Departure, Statistics
+from fastpptp.manager.accounting import Departure
 from fastpptp.manager.admission import Limits
-from fastpptp.manager.core import SessionManager
 from fastpptp.manager.headend import HeadendSession
+from fastpptp.manager.session_manager import SessionManager
+from fastpptp.manager.statistics import CallCounters, Statistics
 from fastpptp.manager.workers import Workers
 
 __all__ = [

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections import Counter
+from collections import deque
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from fastpptp.effects import Account, Effect, Emit
 from fastpptp.events.catalogue import Occurrence, occur
+from fastpptp.manager.call_ids import CallIds
+from fastpptp.manager.deadlines import Deadlines, Timer
+from fastpptp.manager.statistics import CallCounters, Statistics
 from fastpptp.session import Cause, SessionView
 
+# How long the dataplane may take to hand over final counters before the session is accounted
+# without them. Seconds.
+CLOSED_WAIT = 5.0
 
-@dataclass(frozen=True, slots=True)
-class CallCounters:
-    """A call's final counters: octets, packets and discards of data, from the peer and to it, and
-    the CCP Reset-Requests of MPPE.
-    """
-
-    received_octets: int = 0
-    sent_octets: int = 0
-    received_packets: int = 0
-    sent_packets: int = 0
-    received_discards: int = 0
-    sent_discards: int = 0
-    received_resets: int = 0
-    sent_resets: int = 0
+# Ended sessions that are remembered; about 1 kB each.
+ENDED_KEPT = 1000
 
 
 @dataclass(slots=True)
@@ -33,7 +28,7 @@ class Departure:
     view: SessionView
     ended_at: float
     cause: Cause
-    counters: CallCounters = CallCounters()
+    counters: CallCounters = field(default_factory=CallCounters)
     accounted: bool = False
 
     def account(self, counters: CallCounters) -> Occurrence | None:
@@ -57,89 +52,57 @@ class Departure:
         )
 
 
-# Upper ends of the buckets, seconds; what takes longer has a bucket of its own.
-SETUP_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+class Departures:
+    """The sessions that have ended: those whose counters are not final, and the last ones."""
+
+    def __init__(self, deadlines: Deadlines, ids: CallIds, statistics: Statistics) -> None:
+        self._deadlines = deadlines
+        self._ids = ids
+        self._statistics = statistics
+        self._open: dict[int, Departure] = {}
+        self._ended: deque[Departure] = deque(maxlen=ENDED_KEPT)
+        deadlines.on(Timer.CLOSED, self._open.get, self._late)
+
+    def __len__(self) -> int:
+        """Those whose counters are not final."""
+        return len(self._open)
+
+    def handles(self) -> Iterable[int]:
+        """Of those."""
+        return self._open
+
+    def ended(self) -> Sequence[Departure]:
+        """The last ones, oldest first."""
+        return self._ended
+
+    def add(self, departure: Departure, now: float) -> None:
+        handle = departure.view.handle
+        self._open[handle] = departure
+        self._ended.append(departure)
+        self._statistics.ended[departure.cause.code] += 1
+        self._deadlines.set((Timer.CLOSED, handle), now + CLOSED_WAIT)
+
+    def closed(self, handle: int, counters: CallCounters) -> list[Effect]:
+        """The dataplane closed the call: its counters are final and its Call-ID is free."""
+        departure = self._open.pop(handle, None)
+        if departure is None:
+            return []
+        self._deadlines.cancel((Timer.CLOSED, handle))
+        self._ids.free(handle)
+        self._statistics.session_ended(counters)
+        if departure.accounted:
+            departure.counters = counters
+            return []
+        return _account(departure, counters)
+
+    def _late(self, departure: Departure, now: float) -> list[Effect]:
+        """Account without final counters; the Call-ID stays taken until they come."""
+        return _account(departure, CallCounters())
 
 
-@dataclass(slots=True)
-class SetupTimes:
-    """How long sessions took from the call to the first address: how many in each bucket."""
-
-    counts: list[int] = field(default_factory=lambda: [0] * (len(SETUP_BUCKETS) + 1))
-    seconds: float = 0.0
-
-    def observe(self, seconds: float) -> None:
-        self.counts[bisect_left(SETUP_BUCKETS, seconds)] += 1
-        self.seconds += seconds
-
-
-BY_CAUSE = ("tunnels_refused", "tunnels_ended", "sessions_refused", "logins_failed", "ended")
-
-
-@dataclass(slots=True)
-class Statistics:
-    """Tunnels and sessions since the start: in all, now, and at most at one time.
-
-    `control_*` count what went over established and other control connections, where a packet is
-    a message, `payload_*` the data of the sessions that have ended. BY_CAUSE have a number for
-    each cause, by its code (events/causes.py); `tunnels_ended` are those that were let in.
-    """
-
-    total_tunnels: int = 0
-    active_tunnels: int = 0
-    peak_tunnels: int = 0
-    total_sessions: int = 0
-    active_sessions: int = 0
-    peak_sessions: int = 0
-    handshakes: int = 0
-    half_open: int = 0
-    control_received_octets: int = 0
-    control_sent_octets: int = 0
-    control_received_packets: int = 0
-    control_sent_packets: int = 0
-    control_received_discards: int = 0
-    payload_received_octets: int = 0
-    payload_sent_octets: int = 0
-    payload_received_packets: int = 0
-    payload_sent_packets: int = 0
-    payload_received_discards: int = 0
-    payload_sent_discards: int = 0
-    payload_received_resets: int = 0
-    payload_sent_resets: int = 0
-    tunnels_refused: Counter[str] = field(default_factory=Counter)
-    tunnels_ended: Counter[str] = field(default_factory=Counter)
-    sessions_refused: Counter[str] = field(default_factory=Counter)
-    logins_failed: Counter[str] = field(default_factory=Counter)
-    ended: Counter[str] = field(default_factory=Counter)
-    setup: SetupTimes = field(default_factory=SetupTimes)
-
-    @property
-    def refused_tunnels(self) -> int:
-        return self.tunnels_refused.total()
-
-    @property
-    def refused_sessions(self) -> int:
-        return self.sessions_refused.total()
-
-    def session_ended(self, counters: CallCounters) -> None:
-        self.payload_received_octets += counters.received_octets
-        self.payload_sent_octets += counters.sent_octets
-        self.payload_received_packets += counters.received_packets
-        self.payload_sent_packets += counters.sent_packets
-        self.payload_received_discards += counters.received_discards
-        self.payload_sent_discards += counters.sent_discards
-        self.payload_received_resets += counters.received_resets
-        self.payload_sent_resets += counters.sent_resets
-
-    def tunnel_started(self) -> None:
-        self.total_tunnels += 1
-        self.active_tunnels += 1
-        self.peak_tunnels = max(self.peak_tunnels, self.active_tunnels)
-
-    def session_started(self) -> None:
-        self.total_sessions += 1
-        self.active_sessions += 1
-        self.peak_sessions = max(self.peak_sessions, self.active_sessions)
+def _account(departure: Departure, counters: CallCounters) -> list[Effect]:
+    told = departure.account(counters)
+    return [*([] if told is None else [Emit(told)]), Account(departure)]
 
 
 def duration(seconds: float) -> str:

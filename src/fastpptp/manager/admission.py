@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
+from fastpptp.effects import Effect, Emit
 from fastpptp.events.catalogue import Occurrence, occur
 from fastpptp.events.causes import Cause
 from fastpptp.settings.resolve import PolicySnapshot
@@ -103,11 +104,11 @@ class Admission:
             return occur("PPTP", 103, peer=peer, limit=for_one, code=cause)
         return None
 
-    def worth_telling(self, refusal: Occurrence, now: float) -> bool:
-        """Whether this refusal is the first of its kind in TELL_INTERVAL."""
+    def tell(self, refusal: Occurrence, now: float) -> list[Effect]:
+        """The event, if it is the first of its kind in TELL_INTERVAL."""
         kind = refusal.number, refusal.cause
         last = self._told.get(kind)
         if last is not None and now - last < TELL_INTERVAL:
-            return False
+            return []
         self._told[kind] = now
-        return True
+        return [Emit(refusal)]

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 from itertools import count
 
+from fastpptp.effects import Effect, Emit
 from fastpptp.errors import FastpptpError
 from fastpptp.events.catalogue import (
     CLASSES,
@@ -19,8 +20,10 @@ from fastpptp.events.catalogue import (
     DECODE_HEADER,
     DECODE_PACKET_HEX,
     Occurrence,
+    occur,
 )
 from fastpptp.events.routing import EventPolicy
+from fastpptp.manager.deadlines import Deadlines, Timer
 
 # Orders at one time: each is asked about every event.
 MOST_ORDERS = 32
@@ -96,13 +99,26 @@ class DebugOrder:
 
 
 class Debugging:
-    """The orders that hold. `account` tells which user a name stands for, None where it is none."""
+    """The orders that hold.
 
-    def __init__(self, policy: EventPolicy, account: Callable[[str], str | None]) -> None:
+    `account` tells which user a name stands for, None where it is none; `listen` has every tunnel
+    and session make what is wanted now, and is called when that has changed.
+    """
+
+    def __init__(
+        self,
+        policy: EventPolicy,
+        account: Callable[[str], str | None],
+        deadlines: Deadlines,
+        listen: Callable[[], list[Effect]],
+    ) -> None:
         self._account = account
+        self._deadlines = deadlines
+        self._listen = listen
         self._orders: dict[int, DebugOrder] = {}
         self._numbers = count(1)
         self.follow(policy)
+        deadlines.on(Timer.DEBUG, self._orders.get, self._over)
 
     def __len__(self) -> int:
         return len(self._orders)
@@ -111,14 +127,13 @@ class Debugging:
         """Oldest first."""
         return iter(self._orders.values())
 
-    def get(self, number: int) -> DebugOrder | None:
-        return self._orders.get(number)
-
     def follow(self, policy: EventPolicy) -> None:
         """Listen as this policy says from now on; orders stay."""
         self._policy = policy
         # Sessions share what they hear with.
         self._ears = {0: ears(policy)}
+
+    # Orders.
 
     def start(
         self,
@@ -128,8 +143,8 @@ class Debugging:
         until: float,
         until_wall: str,
         who: str,
-    ) -> tuple[DebugOrder, list[DebugOrder]]:
-        """A new order, and those for the same whom that it replaces.
+    ) -> tuple[DebugOrder, list[Effect]]:
+        """A new order, in the place of one before for the same whom.
 
         FastpptpError: there are too many.
         """
@@ -137,14 +152,46 @@ class Debugging:
         if len(self) - len(replaced) >= MOST_ORDERS:
             raise FastpptpError(f"{MOST_ORDERS} users and addresses are debugged already")
         for old in replaced:
-            del self._orders[old.number]
+            self._forget(old)
         number = next(self._numbers)
         order = DebugOrder(number, user, address, severity, until, until_wall, who)
         self._orders[number] = order
-        return order, replaced
+        self._deadlines.set((Timer.DEBUG, number), until)
+        told = occur(
+            "CONFIG", 105, whom=order.target, severity=severity, until=until_wall, who=who
+        )  # fmt: skip
+        return order, [Emit(told), *self._listen()]
 
-    def end(self, order: DebugOrder) -> None:
+    def stop(
+        self, user: str | None, address: IPv4Network | None, who: str
+    ) -> tuple[list[DebugOrder], list[Effect]]:
+        """End the order of this user and that of this address, all of them for neither."""
+        every = user is None and address is None
+        ended = [
+            order
+            for order in self
+            if every
+            or (user is not None and order.user == user)
+            or (address is not None and order.address == address)
+        ]
+        effects: list[Effect] = []
+        for order in ended:
+            effects += self._end(order, f"ended by {who}")
+        return ended, effects
+
+    def _over(self, order: DebugOrder, now: float) -> list[Effect]:
+        return self._end(order, "its time is over")
+
+    def _end(self, order: DebugOrder, reason: str) -> list[Effect]:
+        self._forget(order)
+        told = occur("CONFIG", 106, whom=order.target, who=order.who, reason=reason)
+        return [Emit(told), *self._listen()]
+
+    def _forget(self, order: DebugOrder) -> None:
         del self._orders[order.number]
+        self._deadlines.cancel((Timer.DEBUG, order.number))
+
+    # What is wanted.
 
     def severity(self, peer: IPv4Address | None, name: str) -> int:
         """Up to which severity events of this client and name are debugged; 0: not at all."""

@@ -27,7 +27,6 @@ from fastpptp.effects import (
 from fastpptp.errors import LocalProtocolError
 from fastpptp.events.catalogue import Occurrence, occur
 from fastpptp.events.causes import Of
-from fastpptp.events.routing import EventPolicy
 from fastpptp.manager.accounting import Departure
 from fastpptp.manager.debugging import Debugging, Ears
 from fastpptp.manager.decoding import Told, frame_decoded, link_stepped
@@ -168,13 +167,13 @@ class HeadendSession(Session):
         base: Effective,
         rng: Callable[[int], bytes],
         now: float,
+        workers: Workers,
+        failures: Counter[str],
+        debugging: Debugging,
+        faults: Faults,
         identity: Identity | None = None,
         grant: AddressGrant | None = None,
         client_type: str = "",
-        workers: Workers | None = None,
-        failures: Counter[str] | None = None,
-        debugging: Debugging | None = None,
-        faults: Faults | None = None,
     ) -> None:
         super().__init__(session_id, handle, call, link_config, policy, rng=rng, now=now)
         self.connection = connection
@@ -185,8 +184,8 @@ class HeadendSession(Session):
         self.identity = identity
         self.grant = grant
         self.client_type = client_type
-        self._workers = workers or Workers()
-        self._faults = faults or Faults()
+        self._workers = workers
+        self._faults = faults
         self.worker = self._workers.begin(handle & 0xFFFF)
         self.group: str | None = None
         self.login_at: float | None = None
@@ -203,9 +202,8 @@ class HeadendSession(Session):
         self._no_address = False
         # The frame that is being received.
         self._frame = b""
-        self._failures = Counter() if failures is None else failures
-        nobody = Debugging(EventPolicy(), lambda name: None)
-        self.debugging = nobody if debugging is None else debugging
+        self._failures = failures
+        self.debugging = debugging
         self.ears = self.listen()
         self._pending: dict[int, str] = {}
         self._void: list[int] = []

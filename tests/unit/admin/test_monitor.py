@@ -14,7 +14,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from fastpptp.admin import metrics, reference
 from fastpptp.admin.monitor import MonitorServer
 from fastpptp.errors import UnavailableError
-from fastpptp.manager.accounting import SetupTimes
+from fastpptp.manager.statistics import SetupTimes
 from fastpptp.session import Cause
 from tests.unit.server.support import LOOPBACK, Rig, link_config, running, until
 

@@ -243,7 +243,7 @@ def test_a_call_that_ends_without_a_word_on_ppp() -> None:
             await dial.up()
             rig.receivers.clear()
             rig.headend.logout(lambda view: True)
-            (session,) = rig.headend.manager._sessions.values()
+            (session,) = rig.headend.manager._sessions
             tunnel = rig.headend.manager._tunnels[session.connection]
             tunnel.control.end_call(session.call, now())
             rig.headend._connections[session.connection].send(tunnel.control.data_to_send())

@@ -211,7 +211,7 @@ def test_what_is_caused_comes_with_its_cause() -> None:
 def test_it_finds_what_it_looks_for() -> None:
     """By a literal, by a constant, out of a table, and by way of functions that hand on."""
     where = {(found.cls, found.number, found.where.partition(":")[0]) for found in RAISED}
-    assert ("PPTP", 47, "manager/core.py") in where
+    assert ("PPTP", 47, "manager/tunnels.py") in where
     assert ("PPTP", 104, "manager/admission.py") in where
     assert ("PPP", 6, "manager/headend.py") in where
     assert ("DHCP", 102, "addresses/dhcp.py") in where

@@ -8,7 +8,7 @@ import pytest
 
 from fastpptp.events.catalogue import DECODE_HEADER, EVENTS
 from fastpptp.events.catalogue.debug import PPPDBG, PPPDECODE, PPTPDBG
-from fastpptp.manager import core, headend
+from fastpptp.manager import headend, tunnels
 from fastpptp.manager.debugging import ears
 from fastpptp.ppp.auth.types import AuthMethod
 from fastpptp.pptp import encode
@@ -146,15 +146,15 @@ def test_nothing_is_made_of_what_nobody_wants(monkeypatch: pytest.MonkeyPatch) -
     for module, name in (
         (headend, "frame_decoded"),
         (headend, "link_stepped"),
-        (core, "message_decoded"),
-        (core, "control_stepped"),
+        (tunnels, "message_decoded"),
+        (tunnels, "control_stepped"),
     ):
         monkeypatch.setattr(module, name, lambda *words, name=name: touched.append(name) or [])
     memory = world(policy(events={"log": "1-6"}))
     dialled = memory.dial(client(), PEER)
     memory.run(5)
-    (session,) = memory.manager._sessions.values()
-    (tunnel,) = memory.manager._tunnels.values()
+    (session,) = memory.manager._sessions
+    (tunnel,) = memory.manager._tunnels
     assert (session.link.trace, session.link.debug) == (False, False)
     assert (tunnel.control.trace, tunnel.control.debug) == (False, False)
     assert not session.ears.hears("AUTHDBG")
@@ -168,7 +168,7 @@ def test_sessions_share_what_they_hear_with() -> None:
     memory = world()
     memory.dial(client(calls=2), PEER)
     memory.run(5)
-    first, second = memory.manager._sessions.values()
+    first, second = memory.manager._sessions
     assert first.ears is second.ears
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fastpptp.manager import CallCounters
-from fastpptp.manager.core import ENDED_KEPT
+from fastpptp.manager.accounting import ENDED_KEPT
 from fastpptp.ports import CallEvent
 from fastpptp.session import Cause, SessionState
 from fastpptp.testing import MemoryHeadend
@@ -198,7 +198,7 @@ def test_ended_sessions_are_remembered() -> None:
     assert (departure.view.encryption, departure.view.id) == (before.encryption, before.id)
     assert departure.cause is Cause.CALL_CLEARED
     assert departure.counters.received_octets == 312
-    memory.manager._ended.extend([departure] * ENDED_KEPT)
+    memory.manager._departures._ended.extend([departure] * ENDED_KEPT)
     assert len(memory.manager.ended()) == ENDED_KEPT
 
 

@@ -101,7 +101,7 @@ def test_an_idle_session_has_no_timer() -> None:
     """The path was asked once, and that was that."""
     memory = up(60, idle_timeout=0)
     assert len([e for e in memory.dataplane.commands if e[0] == "inject" and len(e[2]) > 1000]) == 1
-    assert [key for key in memory.manager._timers._deadlines if key[0].name != "CONTROL"] == []
+    assert [key for key in memory.manager._deadlines._deadlines if key[0].name != "CONTROL"] == []
 
 
 # No GRE.

@@ -102,7 +102,7 @@ def test_churn(ending: Ending, soak: bool) -> None:
     memory.run(100)
     assert memory.texts().count("AUTH/22") == memory.texts().count("AUTH/28")
     assert_clean(memory)
-    assert len(memory.manager._timers._heap) < 100
+    assert len(memory.manager._deadlines._heap) < 100
 
 
 def test_a_thousand_sessions_at_once() -> None:

@@ -24,7 +24,7 @@ def debugged(severity: int = 13, calls: int = 1, user: str | None = "pptpuser") 
     """Sessions that come up while an order holds."""
     memory = world(policy(events={"log": "none"}, simultaneous_logins=50))
     address = None if user else IPv4Network(PEER)
-    memory.manager.debugging.start(user, address, severity, 1e9, "later", "root")
+    memory.carry_out(memory.manager.start_debug(user, address, severity, 1e9, "later", "root")[1])
     for _ in range(calls):
         memory.dial(client(), PEER)
         memory.run(5)

@@ -349,7 +349,7 @@ def test_an_idle_session_has_no_timer() -> None:
     memory = world()
     memory.dial(client(calls=2), PEER)
     memory.run(20)
-    assert {kind.name for kind, _ in memory.manager._timers._deadlines} == {"CONTROL"}
+    assert {kind.name for kind, _ in memory.manager._deadlines._deadlines} == {"CONTROL"}
 
 
 def test_the_policy_can_be_asked_for() -> None:

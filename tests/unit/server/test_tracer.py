@@ -317,7 +317,7 @@ def test_data_packets_of_a_debugged_session_are_told_beside_a_trace() -> None:
     """Few of them, unless a file wants all: then the few are chosen here."""
 
     async def test(rig: Rig) -> None:
-        rig.headend.manager.debugging.start("pptpuser", None, 13, 1e9, "later", "root")
+        rig.headend.start_debug("pptpuser", None, 13, 1e9, "later", "root")
         await rig.dial_up()
         (view,) = rig.headend.manager.sessions()
         few = Trace.INNER, DATA_SNAP, EACH

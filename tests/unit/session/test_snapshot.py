@@ -40,11 +40,15 @@ def restored(memory: MemoryHeadend, session: HeadendSession, rng: Any) -> Headen
         base=manager.policy.base,
         identity=session.identity,
         grant=session.grant,
+        workers=session._workers,
+        failures=session._failures,
+        debugging=session.debugging,
+        faults=session._faults,
     )
     assert again.snapshot() == session.snapshot()
     assert again.view() == session.view()
     assert again.get_timer() == session.get_timer()
-    manager._sessions[again.id] = manager._handles[again.handle] = again
+    manager._sessions._sessions[again.id] = manager._sessions._handles[again.handle] = again
     manager._tunnels[again.connection].sessions[again.handle & 0xFFFF] = again
     return again
 
@@ -58,7 +62,7 @@ def test_a_session_goes_on_after_a_snapshot(steps: int, seed: int) -> None:
         dialled = memory.dial(client(), PEER)
         for _ in range(steps):
             memory._step()
-        for session in list(memory.manager._sessions.values()):
+        for session in list(memory.manager._sessions):
             if cut:
                 restored(memory, session, Random(seed).randbytes)
         memory.run(10)
@@ -75,7 +79,7 @@ def test_another_version_is_refused() -> None:
     memory = world()
     memory.dial(client(), PEER)
     memory.run(5)
-    (session,) = memory.manager._sessions.values()
+    (session,) = memory.manager._sessions
     snapshot = {**session.snapshot(), "version": 99}
     with pytest.raises(LocalProtocolError, match="version 99"):
         Session.restore(
