@@ -67,24 +67,24 @@ class CallEvents:
         if session is None:
             return []
         if found.look is Look.BEGUN:
-            session.begun = found
+            session.diagnosis.begun = found
             return []
         if found.look is Look.REJECTS:
-            return session.rejects_judged(found, now)
+            return session.diagnosis.rejects_judged(found, now)
         if found.look is Look.THROTTLED:
             cause = throttle_cause(found, session.call.peer_window)
-            return session.fault(Fault.THROTTLED, now, cause=cause)
-        return session.fault(
+            return session.diagnosis.tell(Fault.THROTTLED, now, cause=cause)
+        return session.diagnosis.tell(
             Fault.NO_GRE,
             now,
             seconds=self._terms.policy.system.no_gre_warning,
             local_call_id=handle & 0xFFFF,
-            cause=no_gre_cause(session.begun, found, session.peer),
-            checksum_errors=growth(session.begun, found),
+            cause=no_gre_cause(session.diagnosis.begun, found, session.peer),
+            checksum_errors=growth(session.diagnosis.begun, found),
         )
 
     def _first_gre(self, session: HeadendSession, now: float) -> list[Effect]:
-        session.gre_seen = True
+        session.diagnosis.gre_seen = True
         return []
 
     def _peer_silent(self, session: HeadendSession, now: float) -> list[Effect]:
@@ -100,28 +100,29 @@ class CallEvents:
         return told + self._sessions.terminate(session, cause, now)
 
     def _resync_failed(self, session: HeadendSession, now: float) -> list[Effect]:
-        told: list[Effect] = [] if Fault.WRONG_KEY in session.faults else [session.tell("PPP", 110)]
+        known = Fault.WRONG_KEY in session.diagnosis.faults
+        told: list[Effect] = [] if known else [session.tell("PPP", 110)]
         return self._sessions.settle(session, [*told, *session.renegotiate_ccp(now)], now)
 
     def _never_decrypted(self, session: HeadendSession, now: float) -> list[Effect]:
         seen = "none of its packets could be decrypted"
-        return session.fault(Fault.WRONG_KEY, now, seen=seen)
+        return session.diagnosis.tell(Fault.WRONG_KEY, now, seen=seen)
 
     def _cleartext(self, session: HeadendSession, now: float) -> list[Effect]:
-        return session.fault(Fault.PLAINTEXT, now)
+        return session.diagnosis.tell(Fault.PLAINTEXT, now)
 
     def _throttled(self, session: HeadendSession, now: float) -> list[Effect]:
         return [Examine(session.handle, Look.THROTTLED)]
 
     def _unacknowledged(self, session: HeadendSession, now: float) -> list[Effect]:
-        return self._sessions.settle(session, session.probe_reach(now), now)
+        return self._sessions.settle(session, session.diagnosis.probe_reach(now), now)
 
     def _park_expired(self, session: HeadendSession, now: float) -> list[Effect]:
         return [session.tell("PPP", 113)]
 
     def _no_gre_due(self, session: HeadendSession, now: float) -> list[Effect]:
         """The peer answered nothing so far: it did not send, or it does not hear us."""
-        if not session.gre_seen:
+        if not session.diagnosis.gre_seen:
             return [Examine(session.handle, Look.NO_GRE)]
         requests = session.link.requests
         if requests < UNHEARD_REQUESTS:
@@ -129,4 +130,4 @@ class CallEvents:
             return []
         seen = f"{requests} LCP Configure-Requests came, and no answer to ours"
         local_call_id = session.handle & 0xFFFF
-        return session.fault(Fault.ONE_WAY, now, local_call_id=local_call_id, seen=seen)
+        return session.diagnosis.tell(Fault.ONE_WAY, now, local_call_id=local_call_id, seen=seen)

@@ -28,7 +28,7 @@ class Timer(Enum):
 
 
 class Deadlines(TimerQueue[tuple[Timer, int]]):
-    """`set` and `cancel` are for whoever called `on` for that kind, or knows who did."""
+    """A queue of keys that knows whom to call for each kind."""
 
     def __init__(self) -> None:
         super().__init__()

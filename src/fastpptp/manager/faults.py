@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from enum import Enum
 from ipaddress import IPv4Address
-from typing import Protocol
 
 from fastpptp.effects import Effect, Emit, Reading
 from fastpptp.events.catalogue import occur
@@ -44,14 +43,6 @@ class Fault(Enum):
     PLAINTEXT = ("PPP", 133)
 
 
-class Subject(Protocol):
-    """A session, as far as it matters here. `faults` are those that were seen on it."""
-
-    peer: IPv4Address
-    user: str
-    faults: frozenset[Fault]
-
-
 class Faults:
     """Tells the faults of all sessions of one headend, and gives probes their turn."""
 
@@ -64,18 +55,16 @@ class Faults:
         self._next_probe = max(now + PROBE_AFTER, self._next_probe + PROBE_SPACE)
         return self._next_probe
 
-    def tell(self, subject: Subject, fault: Fault, now: float, **fields: object) -> list[Effect]:
-        """The event, unless this session or lately another one of its peer had this fault."""
-        if fault in subject.faults:
-            return []
-        subject.faults |= {fault}
-        count = self._told.happened((fault, subject.peer), now)
+    def tell(
+        self, fault: Fault, peer: IPv4Address, user: str, now: float, **fields: object
+    ) -> list[Effect]:
+        """The event, unless lately another session of this peer had this fault."""
+        count = self._told.happened((fault, peer), now)
         if not count:
             return []
         again = f" ({count - 1} more of this peer since this was last told)" if count > 1 else ""
         cls, number = fault.value
-        told = occur(cls, number, peer=subject.peer, user=subject.user, again=again, **fields)
-        return [Emit(told)]
+        return [Emit(occur(cls, number, peer=peer, user=user, again=again, **fields))]
 
 
 def no_gre_cause(begun: Reading | None, found: Reading, peer: IPv4Address) -> str:

@@ -16,12 +16,9 @@ from fastpptp.effects import (
     Authenticate,
     Effect,
     Emit,
-    Examine,
     Lease,
     Logout,
-    Look,
     MoveCall,
-    Reading,
     Release,
 )
 from fastpptp.errors import LocalProtocolError
@@ -30,8 +27,9 @@ from fastpptp.events.causes import Of
 from fastpptp.manager.accounting import Departure
 from fastpptp.manager.debugging import Debugging, Ears
 from fastpptp.manager.decoding import Told, frame_decoded, link_stepped
-from fastpptp.manager.faults import NONSENSE_REJECTS, Fault, Faults, rejects_ours
-from fastpptp.manager.probe import Probe, path_plan, reach_plan
+from fastpptp.manager.diagnosis import Diagnosis
+from fastpptp.manager.faults import Fault, Faults
+from fastpptp.manager.requests import Requests, link_token_of
 from fastpptp.manager.translate import address_answer, destinations, mppe_policy, user_policy
 from fastpptp.manager.workers import Workers
 from fastpptp.ports import CallPolicy
@@ -63,9 +61,6 @@ from fastpptp.session import Cause, Session, SessionState, SessionView
 from fastpptp.session.plain import plain
 from fastpptp.session.view import Encryption
 from fastpptp.settings.resolve import Effective
-
-# A token of the manager is the session's id above the Link's own token.
-TOKEN_BITS = 32
 
 _PROTOCOLS = frozenset(Protocol)
 
@@ -104,27 +99,20 @@ class HeadendSession(Session):
     """A session that lets a peer in. `peer` and `local` are the control connection's addresses."""
 
     __slots__ = (
-        "_echoes",
         "_failures",
-        "_faults",
         "_frame",
         "_last_encryption",
         "_last_ip",
         "_no_address",
-        "_pending",
-        "_rejects",
-        "_void",
         "_workers",
         "account",
-        "begun",
         "client_type",
         "connection",
         "debugging",
+        "diagnosis",
         "ears",
         "effective",
-        "faults",
         "grant",
-        "gre_seen",
         "group",
         "handshaking",
         "identity",
@@ -132,7 +120,7 @@ class HeadendSession(Session):
         "login_at",
         "login_failure",
         "peer",
-        "probe",
+        "requests",
         "worker",
     )
 
@@ -185,7 +173,6 @@ class HeadendSession(Session):
         self.grant = grant
         self.client_type = client_type
         self._workers = workers
-        self._faults = faults
         self.worker = self._workers.begin(handle & 0xFFFF)
         self.group: str | None = None
         self.login_at: float | None = None
@@ -193,7 +180,6 @@ class HeadendSession(Session):
         self.account: str | None = None
         # Why its last login failed.
         self.login_failure: Cause | None = None
-        self.gre_seen = False
         self.handshaking = True
         # What it last had, for when it has ended.
         self._last_ip: IpUp | None = None
@@ -205,19 +191,8 @@ class HeadendSession(Session):
         self._failures = failures
         self.debugging = debugging
         self.ears = self.listen()
-        self._pending: dict[int, str] = {}
-        self._void: list[int] = []
-        # What was seen on it (manager/faults.py), by what; and the question that is under way.
-        self.faults: frozenset[Fault] = frozenset()
-        self.begun: Reading | None = None
-        self.probe: Probe | None = None
-        self._rejects = 0
-        self._echoes = False
-
-    @property
-    def pending(self) -> frozenset[int]:
-        """The manager's tokens that are not answered yet."""
-        return frozenset(self._pending)
+        self.requests = Requests(session_id)
+        self.diagnosis = Diagnosis(self, faults)
 
     def listen(self) -> Ears:
         """Make those debug and decode events that somebody wants to hear now, and no others."""
@@ -232,15 +207,10 @@ class HeadendSession(Session):
         self._frame = b""
         return effects
 
-    def take_void(self) -> list[int]:
-        """The tokens that were given up since the last call: their answers must be released."""
-        taken, self._void = self._void, []
-        return taken
-
     def complete(self, token: int, result: object, now: float) -> list[Effect]:
         """The answer to a pending token: an AuthResult, or an AddressGrant or None."""
-        link_token = token & (1 << TOKEN_BITS) - 1
-        if self._take_pending(token) == "auth":
+        link_token = link_token_of(token)
+        if self.requests.take(token) == "auth":
             if not isinstance(result, AuthResult):
                 raise LocalProtocolError(f"not an AuthResult: {type(result).__name__}")
             return self._complete_auth(link_token, result, now)
@@ -250,8 +220,7 @@ class HeadendSession(Session):
 
     def give_back(self) -> list[Effect]:
         """The login claim and the lease, for good; requests that are out are given up."""
-        self._void += self._pending
-        self._pending.clear()
+        self.requests.give_up_all()
         return self._release()
 
     @property
@@ -268,11 +237,6 @@ class HeadendSession(Session):
         if self.identity is None or self.state is SessionState.CLOSING:
             return None
         return self.identity.until
-
-    @property
-    def probe_deadline(self) -> float | None:
-        """When the question that is under way goes on."""
-        return self.probe.due if self.probe else None
 
     def follow(self, effective: Effective) -> list[Effect]:
         """The configuration has changed: take over what holds at once."""
@@ -363,15 +327,9 @@ class HeadendSession(Session):
             "login_at": self.login_at,
             "grant": plain(self.grant),
             "login_failure": self.login_failure.name if self.login_failure else None,
-            "gre_seen": self.gre_seen,
             "handshaking": self.handshaking,
-            "pending": [[token, kind] for token, kind in self._pending.items()],
-            "void": list(self._void),
-            "faults": sorted(fault.name for fault in self.faults),
-            "rejects": self._rejects,
-            "echoes": self._echoes,
-            # A question that is under way is asked from the beginning.
-            "probe": self.probe_deadline,
+            **self.requests.snapshot(),
+            **self.diagnosis.snapshot(),
         }
 
     def load(
@@ -389,15 +347,9 @@ class HeadendSession(Session):
         self.login_at = snapshot["login_at"]
         failure = snapshot["login_failure"]
         self.login_failure = Cause[failure] if failure else None
-        self.gre_seen = snapshot["gre_seen"]
         self.handshaking = snapshot["handshaking"]
-        self._pending = dict(snapshot["pending"])
-        self._void = list(snapshot["void"])
-        self.faults = frozenset(Fault[name] for name in snapshot["faults"])
-        self._rejects = snapshot["rejects"]
-        self._echoes = snapshot["echoes"]
-        if snapshot["probe"] is not None:
-            self._ask_path(snapshot["probe"])
+        self.requests.load(snapshot)
+        self.diagnosis.load(snapshot)
 
     # Answers.
 
@@ -466,7 +418,7 @@ class HeadendSession(Session):
     # The Link's events.
 
     def _auth_request(self, event: AuthRequest) -> list[Effect]:
-        token = self._open_token(event.token, "auth")
+        token = self.requests.open(event.token, "auth")
         self.user = event.name
         traced = self.link.trace
         wanted = self.listen().wanted["AUTHDBG"]
@@ -481,27 +433,13 @@ class HeadendSession(Session):
         ]
 
     def _address_request(self, event: AddressRequest) -> list[Effect]:
-        token = self._open_token(event.token, "address")
+        token = self.requests.open(event.token, "address")
         claimant = self.identity or Anonymous(self.effective)
         return [*self._place(), Lease(token, self.id, claimant, event.requested, self.peer)]
 
     def _token_void(self, event: TokenVoid) -> list[Effect]:
-        token = self.id << TOKEN_BITS | event.token
-        if self._take_pending(token):
-            self._void.append(token)
+        self.requests.give_up(event.token)
         return []
-
-    def _take_pending(self, token: int) -> str | None:
-        """What was asked with a token, which is open no more."""
-        kind = self._pending.pop(token, None)
-        if not self._pending:
-            self._pending = {}  # one that was emptied keeps its room, in each of very many
-        return kind
-
-    def _open_token(self, link_token: int, kind: str) -> int:
-        token = self.id << TOKEN_BITS | link_token
-        self._pending[token] = kind
-        return token
 
     def _authenticated(self, event: Authenticated) -> list[Effect]:
         effects = super()._authenticated(event)
@@ -544,72 +482,22 @@ class HeadendSession(Session):
 
     # Faults of the field.
 
-    def probe_path(self, now: float) -> None:
-        """It is up: see whether large packets get through, in its turn."""
-        self._ask_path(self._faults.probe_at(now))
-
-    def _ask_path(self, at: float) -> None:
-        self.probe = Probe(path_plan(self.policy.mru), at, self._path_is_narrow)
-
-    def probe_reach(self, now: float) -> list[Effect]:
-        """What we send is not acknowledged any more: see whether the peer answers anything."""
-        if self.probe is not None or not self._echoes or self.state is not SessionState.UP:
-            return []
-        self.probe = Probe(reach_plan(), now, self._peer_is_deaf)
-        return self.probe_timer(now)
-
-    def probe_timer(self, now: float) -> list[Effect]:
-        return self._ask(self.probe.advance(now), now) if self.probe else []
-
-    def fault(self, fault: Fault, now: float, **fields: object) -> list[Effect]:
-        """Tell a fault of this session."""
-        return self._faults.tell(self, fault, now, **fields)
-
-    def _ask(self, size: int | None, now: float) -> list[Effect]:
-        """Go on with the probe: an echo of this size, or its end."""
-        probe = self.probe
-        if probe is None or self.state is not SessionState.UP:
-            self.probe = None
-            return []
-        self._echoes |= probe.heard
-        if size is not None:
-            return self._apply(self.link.probe(size, now), now)
-        if probe.due is not None:
-            return []
-        self.probe = None
-        return probe.conclusion()
+    def echo(self, size: int, now: float) -> list[Effect]:
+        """Ask the peer for an answer of that size."""
+        return self._apply(self.link.probe(size, now), now)
 
     def _probe_answered(self, event: ProbeAnswered) -> list[Effect]:
-        if self.probe is None:
-            return []
-        return self._ask(self.probe.answered(event.size, self._now), self._now)
-
-    def _path_is_narrow(self, passes: int) -> list[Effect]:
-        size = self.policy.mru
-        return self.fault(Fault.BLACK_HOLE, self._now, size=size, passes=passes)
-
-    def _peer_is_deaf(self, found: int) -> list[Effect]:
-        seen = "it sends, but acknowledges nothing and answers no LCP echo any more"
-        return self.fault(Fault.ONE_WAY, self._now, local_call_id=self.handle & 0xFFFF, seen=seen)
+        return self.diagnosis.answered(event.size, self._now)
 
     def _in_the_clear(self, event: InTheClear) -> list[Effect]:
-        return self.fault(Fault.IN_THE_CLEAR, self._now, reason=event.reason.value)
+        return self.diagnosis.tell(Fault.IN_THE_CLEAR, self._now, reason=event.reason.value)
 
     def _protocol_rejected(self, event: ProtocolRejected) -> list[Effect]:
-        """Of a protocol that nobody sends: the peer decrypted our packets to nonsense."""
         if self.encryption is None or event.protocol in _PROTOCOLS:
             return []
-        self._rejects += 1
-        if self._rejects % NONSENSE_REJECTS or Fault.WRONG_KEY in self.faults:
-            return []
-        return [Examine(self.handle, Look.REJECTS)]
+        return self.diagnosis.rejected()
 
-    def rejects_judged(self, found: Reading, now: float) -> list[Effect]:
-        """The answer to that."""
-        if not rejects_ours(found, self._rejects):
-            return []
-        seen = f"it rejected {self._rejects} packets as of protocols that nobody sent"
-        return self.fault(Fault.WRONG_KEY, now, seen=seen)
+    # Debug and decode events.
 
     def _frame_trace(self, event: FrameTrace) -> list[Effect]:
         return [*frame_decoded(self.about("sent " if event.sent else "rcvd "), event)]

@@ -84,7 +84,7 @@ class Probe:
         "heard",
     )
 
-    def __init__(self, plan: Plan, at: float, tell: Callable[[int], list[Effect]]) -> None:
+    def __init__(self, plan: Plan, at: float, tell: Callable[[int, float], list[Effect]]) -> None:
         self._plan = plan
         self._asked = next(plan)
         self._largest = self._asked.size
@@ -119,9 +119,9 @@ class Probe:
             self._wait = min(max(ROUND_TRIPS * (now - self._sent), LEAST_WAIT), MOST_WAIT)
         return self._go_on(True, now)
 
-    def conclusion(self) -> list[Effect]:
+    def conclusion(self, now: float) -> list[Effect]:
         """What the result has to tell, once it is there."""
-        return [] if self.found is None else self._tell(self.found)
+        return [] if self.found is None else self._tell(self.found, now)
 
     def _go_on(self, passed: bool, now: float) -> int | None:
         try:

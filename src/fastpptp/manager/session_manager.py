@@ -16,8 +16,8 @@ from fastpptp.manager.calls import Calls
 from fastpptp.manager.deadlines import Deadlines
 from fastpptp.manager.debugging import Debugging, DebugOrder
 from fastpptp.manager.filterlog import filter_fields
-from fastpptp.manager.headend import TOKEN_BITS
 from fastpptp.manager.packets import DataDecodes
+from fastpptp.manager.requests import session_id_of
 from fastpptp.manager.sessions import Sessions
 from fastpptp.manager.statistics import CallCounters, Statistics
 from fastpptp.manager.terms import Terms
@@ -188,7 +188,7 @@ class SessionManager:
 
     def address_lost(self, token: int, now: float) -> list[Effect]:
         """The address that this token was answered with is not the session's any more."""
-        return self.terminate(token >> TOKEN_BITS, Cause.ADDRESS_LOST, now)
+        return self.terminate(session_id_of(token), Cause.ADDRESS_LOST, now)
 
     def get_timer(self) -> float | None:
         """When handle_timer() wants to be called."""

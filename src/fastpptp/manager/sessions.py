@@ -10,13 +10,13 @@ from fastpptp.manager.admission import Admission
 from fastpptp.manager.deadlines import Deadlines, Timer
 from fastpptp.manager.debugging import Debugging
 from fastpptp.manager.faults import Faults
-from fastpptp.manager.headend import TOKEN_BITS, HeadendSession
+from fastpptp.manager.headend import HeadendSession
 from fastpptp.manager.packets import DataDecodes
+from fastpptp.manager.requests import VoidRequests, session_id_of
 from fastpptp.manager.statistics import Statistics
 from fastpptp.manager.terms import Terms
 from fastpptp.manager.tunnel import Tunnel, disconnect_result
 from fastpptp.manager.tunnels import Tunnels
-from fastpptp.manager.void_requests import VoidRequests
 from fastpptp.manager.workers import Workers
 from fastpptp.ports import CallSpec
 from fastpptp.pptp import Call
@@ -119,23 +119,23 @@ class Sessions:
 
     def settle(self, session: HeadendSession, effects: list[Effect], now: float) -> list[Effect]:
         """After anything was done to a session: its end, its timers, the count of handshakes."""
-        self.void.add(session.take_void(), now)
+        self.void.add(session.requests.take_void(), now)
         self._tunnels.listen(session)
         if session.ended:
             return effects + self._hang_up(session, now)
         if session.handshaking and session.link.reached:
             self._deadlines.cancel((Timer.NO_GRE, session.id))
-            session.begun = None
+            session.diagnosis.begun = None
         effects += self._data_decodes.follow(session)
         if session.state is SessionState.UP:
             if session.handshaking:
                 self._statistics.setup.observe(now - session.started_at)
-                session.probe_path(now)
+                session.diagnosis.probe_path(now)
             self._out_of_handshake(session)
         self._deadlines.set((Timer.LINK, session.id), session.get_timer())
         self._deadlines.set((Timer.CONNECT_TIME, session.id), session.connect_deadline)
         self._deadlines.set((Timer.HOURS, session.id), session.hours_deadline)
-        self._deadlines.set((Timer.PROBE, session.id), session.probe_deadline)
+        self._deadlines.set((Timer.PROBE, session.id), session.diagnosis.deadline)
         return effects
 
     def terminate(self, session: HeadendSession, cause: Cause, now: float) -> list[Effect]:
@@ -146,7 +146,7 @@ class Sessions:
         """The call is over: give back all that the session holds, and account for it."""
         effects = session.carrier_lost(cause, now)
         effects += session.give_back()
-        self.void.add(session.take_void(), now)
+        self.void.add(session.requests.take_void(), now)
         self._out_of_handshake(session)
         self._forget(session)
         self._departures.add(session.departure(now), now)
@@ -183,15 +183,15 @@ class Sessions:
         session = self._handles.get(handle)
         if session is None:
             return []
-        session.gre_seen = True
+        session.diagnosis.gre_seen = True
         return self.settle(session, session.frame_received(frame, now), now)
 
     def complete(self, token: int, result: object, now: float) -> list[Effect]:
         """The answer to a request, which may have come too late."""
         if token in self.void:
             return self.void.answered(token, result)
-        session = self._sessions.get(token >> TOKEN_BITS)
-        if session is None or token not in session.pending:
+        session = self._sessions.get(session_id_of(token))
+        if session is None or token not in session.requests:
             return []
         return self.settle(session, session.complete(token, result, now), now)
 
@@ -201,7 +201,7 @@ class Sessions:
         return self.settle(session, session.handle_timer(now), now)
 
     def _probe_due(self, session: HeadendSession, now: float) -> list[Effect]:
-        return self.settle(session, session.probe_timer(now), now)
+        return self.settle(session, session.diagnosis.handle_timer(now), now)
 
     def _connect_time_due(self, session: HeadendSession, now: float) -> list[Effect]:
         minutes, cause = session.effective.maximum_connect_time, Cause.MAX_CONNECT_TIME

@@ -36,7 +36,7 @@ class Path:
             else:
                 self._send(probe.advance(self.now))
             assert self.now - begun < 60
-        probe.conclusion()
+        probe.conclusion(self.now)
         return self.told
 
     def _send(self, size: int | None) -> None:
@@ -47,7 +47,7 @@ class Path:
             self._answers.append((self.now + self.rtt, size))
             self._answers.sort()
 
-    def _tell(self, found: int) -> list[Effect]:
+    def _tell(self, found: int, now: float) -> list[Effect]:
         self.told.append(found)
         return []
 

@@ -43,7 +43,7 @@ def restored(memory: MemoryHeadend, session: HeadendSession, rng: Any) -> Headen
         workers=session._workers,
         failures=session._failures,
         debugging=session.debugging,
-        faults=session._faults,
+        faults=session.diagnosis._telling,
     )
     assert again.snapshot() == session.snapshot()
     assert again.view() == session.view()
