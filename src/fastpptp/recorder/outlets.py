@@ -12,7 +12,8 @@ from fastpptp.events.catalogue import occur
 from fastpptp.events.log import EventRecord
 from fastpptp.events.routing import Destination
 from fastpptp.recorder.kinds import KINDS
-from fastpptp.recorder.sinks import SinkThread, Telling
+from fastpptp.recorder.sinks import SinkRow, SinkThread, Telling
+from fastpptp.recorder.wire import LOGGED, MASKS
 
 # Seconds after which the end does not wait any longer: for the sinks of the policy, for event log
 # and log file, for the console.
@@ -29,7 +30,8 @@ class Outlets:
         self.log = log
         self._files = {spec: _started(spec) for spec in files}  # of the bootstrap settings
         self._sinks: dict[Any, SinkThread] = {}  # of the policy
-        self._leaving: list[SinkThread] = []
+        self._leaving: dict[SinkThread, Any] = {}  # with their specs
+        self._ended: dict[SinkThread, Any] = {}  # whose last counts were not told yet
         self._partings = 0
         self.follow(sinks)
 
@@ -47,7 +49,7 @@ class Outlets:
         for spec in self._sinks.keys() - set(wanted):
             thread = self._sinks.pop(spec)
             thread.stop()
-            self._leaving.append(thread)
+            self._leaving[thread] = spec
         for spec in wanted:
             if spec not in self._sinks:
                 self._sinks[spec] = _started(spec)
@@ -63,8 +65,20 @@ class Outlets:
         """Events that are worth telling of the sinks."""
         told = [news for thread in self.threads for news in thread.news(now)]
         ended = [thread for thread in self._leaving if thread.join(0.0)]
-        self._leaving = [thread for thread in self._leaving if thread not in ended]
+        self._ended |= {thread: self._leaving.pop(thread) for thread in ended}
         return told + self._parting(ended)
+
+    def rows(self) -> list[SinkRow]:
+        """All counters, and once more those of the threads that have ended."""
+        open_ = {
+            thread: spec for specs in (self._files, self._sinks) for spec, thread in specs.items()
+        }
+        rows = [SinkRow(self.log.number, MASKS[LOGGED], *self.log.status)]
+        for thread, spec in (open_ | self._leaving | self._ended).items():
+            mask = MASKS[frozenset({_place(spec)})]
+            rows.append(SinkRow(thread.number, mask, *thread.status))
+        self._ended.clear()
+        return rows
 
     def finish(self, sequence: int) -> None:
         """Have all deliver what waits, but not for ever, and tell what is lost for it.

@@ -77,7 +77,6 @@ class Recorder:
             for descriptor, _ in poll.poll(patience * 1000):
                 if descriptor == self._wakeup:
                     os.eventfd_read(self._wakeup)
-            self._read()
             if self._read():
                 due = min(due, time.monotonic() + TICK)
             if time.monotonic() >= due:
@@ -240,12 +239,15 @@ class Recorder:
 
     def _say_status(self) -> bool:
         """Whether it is another one."""
-        rows = [tuple(thread.status) for thread in self._outlets.threads]
-        kept = self._database.kept if self._database is not None else 0
-        if (kept, rows) == self._said or len(self._unsent) >= UNREAD:
+        if len(self._unsent) >= UNREAD:
             return False
-        self._said = kept, rows
-        self._say("status", kept, rows)
+        rows = [tuple(row) for row in self._outlets.rows()]
+        kept = self._database.kept if self._database is not None else 0
+        status = kept, self._last_sequence, rows
+        if status == self._said:
+            return False
+        self._said = status
+        self._say("status", *status)
         return True
 
     def _finish(self) -> None:

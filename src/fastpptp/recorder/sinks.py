@@ -17,6 +17,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from itertools import count
 from typing import NamedTuple, Protocol, TypeAlias
 
 from fastpptp.events.log import EventRecord
@@ -51,8 +52,22 @@ class SinkStatus(NamedTuple):
     error: str
 
 
+class SinkRow(NamedTuple):
+    """The same on its way to the headend: of which thread, and for which places (wire.MASKS)."""
+
+    thread: int
+    place: int
+    name: str
+    delivered: int
+    lost: int
+    waiting: int
+    error: str
+
+
 Order: TypeAlias = Callable[[], object]
 Telling: TypeAlias = tuple[str, int, dict[str, str]]
+
+_NUMBERS = count()
 
 
 class SinkThread:
@@ -71,6 +86,7 @@ class SinkThread:
         batch: int = BATCH,
     ) -> None:
         self.name = name
+        self.number = next(_NUMBERS)
         self._open = open_
         self._linger = linger
         self._limit = limit

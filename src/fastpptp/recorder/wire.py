@@ -18,7 +18,7 @@ are one installation's, run by one interpreter, and nobody else has the socket.
 |---|---|
 | ready | the last sequence number it knows of, and what a start must tell: see `log.Opened` |
 | done | the token, and what went wrong or an empty string |
-| status | the newest sequence number in the log, and a row for each sink: see `sinks.SinkStatus` |
+| status | the newest number in the log, the newest that was read, a `sinks.SinkRow` a thread |
 | tell | an event: class, number, fields |
 """
 
@@ -50,7 +50,8 @@ _PLACES = {
     bits: frozenset(place for place, bit in _BITS.items() if bits & bit)
     for bits in range(1 << len(_BITS))
 }
-_MASKS = {places: bits for bits, places in _PLACES.items()}
+MASKS = {places: bits for bits, places in _PLACES.items()}
+LOGGED = frozenset({Destination.LOG})
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,7 @@ def pack(record: EventRecord) -> Message:
         occurrence.number,
         None if occurrence.peer is None else int(occurrence.peer),
         dict(occurrence.fields),
-        _MASKS[record.destinations],
+        MASKS[record.destinations],
     )
 
 

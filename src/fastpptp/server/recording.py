@@ -10,11 +10,12 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, TypeVar
@@ -22,15 +23,16 @@ from typing import Any, NamedTuple, TypeVar
 from fastpptp.errors import UnavailableError
 from fastpptp.events.catalogue import Occurrence, occur
 from fastpptp.events.log import EventPage, EventQuery, EventRecord
-from fastpptp.events.routing import Destination, EventPolicy
+from fastpptp.events.routing import EventPolicy
 from fastpptp.events.seldom import INTERVAL
 from fastpptp.recorder.files import Console, LogFile
 from fastpptp.recorder.past import EndedPage, Wanted, read_ended, read_totals
 from fastpptp.recorder.process import aside_fields, unclean_fields
 from fastpptp.recorder.query import read
 from fastpptp.recorder.sinks import SinkStatus
-from fastpptp.recorder.wire import Frames, Message, Setup, frame, freeze, pack
+from fastpptp.recorder.wire import LOGGED, MASKS, Frames, Message, Setup, frame, freeze, pack
 from fastpptp.server.child import Child
+from fastpptp.server.deliveries import Deliveries, tally
 from fastpptp.server.eventsink import Above, Record
 
 T = TypeVar("T")
@@ -55,6 +57,7 @@ class _Frame(NamedTuple):
 
     data: bytes
     packed: Sequence[Message] = ()
+    again: bool = False  # for the event log alone
 
 
 class Recording:
@@ -79,15 +82,17 @@ class Recording:
         self._backlog: deque[_Frame] = deque()
         self._waiting = 0  # records in the backlog
         self._sent = 0  # octets of its first frame
+        self._unread: deque[Sequence[Message]] = deque()  # sent, as far as the recorder says
         self._unkept: deque[Message] = deque()
         self._dropped = 0  # the newest sequence number that fell out of `unkept`
-        self._kept = 0
         self._lost = 0
+        self._overflow: Counter[int] = Counter()  # what was lost of late, by places
         self._lost_told_at: float | None = None
         self._ended_because = ""
         self._tokens: dict[int, asyncio.Future[str]] = {}
         self._last_token = 0
-        self._statuses: list[SinkStatus] = []
+        self._deliveries = Deliveries()
+        self._gone: Counter[str] = Counter()  # what the sinks lost with a recorder, untold
         self._news: list[Occurrence] = []
         self._ready = False
         self._clean = False
@@ -156,6 +161,7 @@ class Recording:
     def record(self, record: EventRecord) -> None:
         if self._waiting + len(self._gathered) >= BACKLOG:
             self._lost += 1
+            self._overflow[MASKS[record.destinations]] += 1
             return
         self._gathered.append(pack(record))
         self._be_due()
@@ -188,7 +194,16 @@ class Recording:
         )
 
     def sinks(self) -> Sequence[SinkStatus]:
-        return tuple(self._statuses)
+        self._count_overflow()
+        unsent, again = Counter(record[-1] for record in self._gathered), 0
+        for waiting in self._backlog:
+            if waiting.again:
+                again += len(waiting.packed)
+            else:
+                unsent += tally(waiting.packed)
+        if not self._ready:
+            again += len(self._unkept)
+        return self._deliveries.statuses(unsent, again)
 
     def totals(self) -> Mapping[str, int]:
         try:
@@ -253,7 +268,7 @@ class Recording:
                 if self._sent == len(first.data):
                     self._sent = 0
                     self._backlog.popleft()
-                    self._is_out(first.packed)
+                    self._is_out(first)
         except BlockingIOError:
             assert self._loop is not None
             self._loop.add_writer(self._socket, self._write)
@@ -263,10 +278,12 @@ class Recording:
         if self._loop is not None:
             self._loop.remove_writer(self._socket)
 
-    def _is_out(self, packed: Sequence[Message]) -> None:
-        """Keep records that were sent until the log has them."""
-        self._waiting -= len(packed)
-        self._unkept.extend(record for record in packed if record[-1] & _LOG)
+    def _is_out(self, sent: _Frame) -> None:
+        """Keep records that were sent until they are read, and until the log has them."""
+        self._waiting -= len(sent.packed)
+        if sent.packed and not sent.again:
+            self._unread.append(sent.packed)
+        self._unkept.extend(record for record in sent.packed if record[-1] & _LOG)
         while len(self._unkept) > UNKEPT:
             self._dropped = self._unkept.popleft()[0]
 
@@ -310,13 +327,19 @@ class Recording:
                     cls, number, fields = words
                     self._say(occur(cls, number, **fields))
 
-    def _has_status(self, kept: int, rows: list[tuple[Any, ...]]) -> None:
-        self._kept = kept
+    def _has_status(self, kept: int, seen: int, rows: list[tuple[Any, ...]]) -> None:
+        while self._unread and self._unread[0][-1][0] <= seen:
+            self._unread.popleft()
         self._above(kept)
         while self._unkept and self._unkept[0][0] <= kept:
             self._unkept.popleft()
-        self._statuses = [SinkStatus(*row) for row in rows]
+        self._deliveries.follow(rows)
+        self._count_overflow()
         self._tell_losses()
+
+    def _count_overflow(self) -> None:
+        self._deliveries.lose(self._overflow)
+        self._overflow.clear()
 
     def _say(self, occurrence: Occurrence) -> None:
         if self._loop is None:
@@ -353,16 +376,21 @@ class Recording:
         """To the recorder that took the place of one that died."""
         again = [record for record in self._unkept if record[0] > kept]
         lost = max(0, self._dropped - kept)
+        self._deliveries.settle_log(len(self._unkept) - len(again), lost)
         self._unkept.clear()
         self._dropped = 0
         self._waiting += len(again)
         if again:
-            self._backlog.appendleft(_Frame(frame("again", again), again))
+            self._backlog.appendleft(_Frame(frame("again", again), again, again=True))
         self._tell_end(again=len(again), lost=lost)
 
     def _tell_end(self, again: int, lost: int) -> None:
         reason, self._ended_because = self._ended_because, ""
         self._say(occur("SYSTEM", 131, reason=reason, again=again, lost=lost))
+        problem = f"the recorder ended ({reason})"
+        for name, count in self._gone.items():
+            self._say(occur("SYSTEM", 137, count=count, sink=name, problem=problem))
+        self._gone.clear()
 
     def _ended(self, reason: str) -> None:
         with suppress(OSError):
@@ -373,6 +401,9 @@ class Recording:
         if self._ended_because:  # of one that never was ready
             self._tell_end(again=0, lost=0)
         self._ended_because = reason
+        self._count_overflow()
+        self._gone.update(self._deliveries.end(tally(chain.from_iterable(self._unread))))
+        self._unread.clear()
         for answer in self._tokens.values():
             if not answer.done():
                 answer.set_result("the recorder ended")
@@ -388,4 +419,4 @@ def _followed(policy: EventPolicy) -> tuple[int, tuple[Any, ...]]:
     return policy.capacity, policy.sinks
 
 
-_LOG = 1 << list(Destination).index(Destination.LOG)
+_LOG = MASKS[LOGGED]

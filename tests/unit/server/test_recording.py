@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -14,21 +15,30 @@ import pytest
 from fastpptp.events.catalogue import occur
 from fastpptp.events.flood import Budget, Flood, Tier
 from fastpptp.events.log import EventPage, EventQuery
-from fastpptp.events.routing import EventPolicy
+from fastpptp.events.routing import (
+    Destination,
+    EventPolicy,
+    Severities,
+    SyslogServer,
+    Transport,
+)
+from fastpptp.recorder.sinks import SinkStatus
 from fastpptp.server import recording as module
 from fastpptp.server.eventsink import EventSink
 from fastpptp.server.recording import Recording
 
+TO_SYSLOG = {Destination.LOG: Severities(1, 6), Destination.SYSLOG: Severities(1, 6)}
+DEAD = "syslog server dead"
 NO_BOUND = Tier(Budget(1e9, 1e9), Budget(1e9, 1e9))
 
 
 class Recorded:
     """A Recording and the sink before it."""
 
-    def __init__(self, recording: Recording) -> None:
+    def __init__(self, recording: Recording, policy: EventPolicy) -> None:
         self.recording = recording
         later = asyncio.get_running_loop().call_later
-        self.sink = EventSink(EventPolicy(), recording, later, flood=Flood(NO_BOUND, NO_BOUND))
+        self.sink = EventSink(policy, recording, later, flood=Flood(NO_BOUND, NO_BOUND))
 
     def happen(self, count: int) -> None:
         for number in range(count):
@@ -37,25 +47,41 @@ class Recorded:
     async def page(self, query: EventQuery | None = None) -> EventPage:
         return await self.recording.query(query or EventQuery(per_page=10_000), lambda page: page)
 
-    async def told(self, number: int) -> str:
-        """The words of SYSTEM/number, once it is told."""
+    async def told(self, number: int, part: str = "") -> str:
+        """The words of SYSTEM/number, once it is told with this in it."""
         async with asyncio.timeout(10):
             while True:
                 page = await self.page(EventQuery(classes=frozenset({"SYSTEM"})))
                 for record in page.records:
-                    if record.number == number:
+                    if record.number == number and part in record.text():
                         return record.text()
                 await asyncio.sleep(0.02)
 
-    def kill(self) -> None:
+    @property
+    def count(self) -> int:
+        """How many events there were."""
+        return self.sink._numbering.sequence
+
+    def status(self, name: str) -> SinkStatus:
+        for sink in self.recording.sinks():
+            if sink.name == name:
+                return sink
+        return SinkStatus(name, 0, 0, 0, "unknown")
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(20):
+            while not condition():
+                await asyncio.sleep(0.01)
+
+    def kill(self, number: signal.Signals = signal.SIGKILL) -> None:
         pid = self.recording._child.pid
         assert pid is not None
-        os.kill(pid, signal.SIGKILL)
+        os.kill(pid, number)
 
 
 @asynccontextmanager
-async def attached(recording: Recording) -> AsyncIterator[Recorded]:
-    made = Recorded(recording)
+async def attached(recording: Recording, policy: EventPolicy) -> AsyncIterator[Recorded]:
+    made = Recorded(recording, policy)
     recording.start(made.sink.record, made.sink.go_on_above)
     try:
         yield made
@@ -63,11 +89,15 @@ async def attached(recording: Recording) -> AsyncIterator[Recorded]:
         recording.stop()
 
 
-def run(folder: Path, test: Callable[[Recorded], Awaitable[None]]) -> None:
-    with Recording(folder / "events.db", folder / "log", EventPolicy()) as recording:
+def run(
+    folder: Path,
+    test: Callable[[Recorded], Awaitable[None]],
+    policy: EventPolicy = EventPolicy(),  # noqa: B008 frozen
+) -> None:
+    with Recording(folder / "events.db", folder / "log", policy) as recording:
 
         async def whole() -> None:
-            async with attached(recording) as made:
+            async with attached(recording, policy) as made:
                 await test(made)
 
         asyncio.run(whole())
@@ -111,7 +141,7 @@ def test_a_recorder_that_was_killed_is_replaced_and_no_event_is_lost(tmp_path: P
         made.happen(100)
         said = await made.told(131)
         assert said.startswith("The recorder ended (SIGKILL) and was started again: ")
-        assert said.endswith("at most 0 are lost")
+        assert said.endswith(", which lacks at most 0")
         page = await made.page(EventQuery(classes=frozenset({"PPP"}), per_page=10_000))
         assert [record.sequence for record in page.records] == list(range(1, 301))
 
@@ -124,9 +154,7 @@ def test_one_that_takes_nothing_costs_events_and_no_time(
     monkeypatch.setattr(module, "BACKLOG", 500)
 
     async def test(made: Recorded) -> None:
-        pid = made.recording._child.pid
-        assert pid is not None
-        os.kill(pid, signal.SIGSTOP)
+        made.kill(signal.SIGSTOP)
         loop = asyncio.get_running_loop()
         began, happened = loop.time(), 0
         while not made.recording._lost:
@@ -136,7 +164,7 @@ def test_one_that_takes_nothing_costs_events_and_no_time(
             assert happened < 100_000
         assert loop.time() - began < 10
         made.happen(100)
-        os.kill(pid, signal.SIGCONT)
+        made.kill(signal.SIGCONT)
         said = await made.told(132)
         lost = int(said.split()[0])
         assert 100 <= lost <= 200
@@ -144,6 +172,57 @@ def test_one_that_takes_nothing_costs_events_and_no_time(
         assert page.total >= min(happened + 100 - lost, EventPolicy().capacity)
 
     run(tmp_path, test)
+
+
+@pytest.fixture
+def dead() -> Iterator[EventPolicy]:
+    """All goes to a syslog server, too, whose port nobody listens on."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        port = bound.getsockname()[1]
+        server = SyslogServer("dead", "127.0.0.1", port, transport=Transport.TCP)
+        yield EventPolicy(TO_SYSLOG, sinks=(server,))
+
+
+def test_what_waits_for_a_sink_when_the_recorder_dies_is_counted_and_told(
+    tmp_path: Path, dead: EventPolicy
+) -> None:
+    """All counters only rise, and all events are accounted for."""
+
+    async def test(made: Recorded) -> None:
+        made.happen(22)
+        await made.told(134, DEAD)
+        await made.until(lambda: made.status(DEAD).waiting == made.count == 23)
+        await made.until(lambda: made.status("event log").delivered == 23)
+        made.kill(signal.SIGSTOP)
+        made.happen(10)
+        await asyncio.sleep(0)  # sent, and never read
+        made.kill()
+        assert await made.told(137, DEAD) == (
+            f"33 events that waited for the {DEAD} when it was closed are lost: "
+            "the recorder ended (SIGKILL)"
+        )
+        assert made.status(DEAD).lost == 33
+        await made.until(lambda: made.status(DEAD).waiting == made.count - 33)
+        await made.until(lambda: made.status("event log") == ("event log", made.count, 0, 0, ""))
+
+    run(tmp_path, test, dead)
+
+
+def test_a_sink_that_comes_back_goes_on_with_its_counters(
+    tmp_path: Path, dead: EventPolicy
+) -> None:
+    async def test(made: Recorded) -> None:
+        made.happen(5)
+        await made.told(134, DEAD)
+        await made.until(lambda: made.status(DEAD).waiting == 6)
+        made.sink.update(EventPolicy(TO_SYSLOG))
+        assert (await made.told(137, DEAD)).startswith("6 events ")
+        await made.until(lambda: made.status(DEAD).error == "unknown")
+        made.sink.update(dead)
+        await made.until(lambda: made.status(DEAD) == (DEAD, 0, 6, 0, ""))
+
+    run(tmp_path, test, dead)
 
 
 def test_a_log_that_was_not_closed_is_told_of(tmp_path: Path) -> None:

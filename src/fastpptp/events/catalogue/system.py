@@ -143,9 +143,9 @@ SYSTEM: Kinds = {
     131: EventType(
         WARNING_HIGH,
         "The recorder ended ({reason}) and was started again: {again} events were handed to "
-        "the event log once more, at most {lost} are lost",
-        "The process that keeps the event log died. Log file, syslog, mail and traps may lack or "
-        "repeat events of the last second.",
+        "the event log once more, which lacks at most {lost}",
+        "The process that keeps the event log died. What waited in it for log file, console, "
+        "syslog, mail and traps is lost: SYSTEM/137 has how many events, for each.",
         "Look for what killed it; after a fault of its own standard error has a traceback.",
     ),
     132: EventType(
@@ -186,7 +186,8 @@ SYSTEM: Kinds = {
         "{count} events that waited for the {sink} when it was closed are lost: {problem}",
         "The headend ended, or other settings took the sink's place, while its server failed or "
         "did not answer: the end waits four seconds for it. At the end this is told in the event "
-        "log and on standard error, whatever the severities.",
+        "log and on standard error, whatever the severities. Or the recorder ended, as SYSTEM/131 "
+        "tells: what was delivered in its last moment is counted, too.",
         "See the problem's words; the event log has what the others lack.",
     ),
 }
