@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 MAXIMUM = 65535
 GENERATIONS = 65535
+_ALL = array("H", range(1, MAXIMUM + 1))
 
 
 class CallIds:
@@ -22,7 +23,7 @@ class CallIds:
 
     def __init__(self, rng: Callable[[int], bytes], limit: int = MAXIMUM) -> None:
         self._rng = rng
-        self._fresh = array("H", range(1, limit + 1))
+        self._fresh = _ALL[:limit]
         self._rested: deque[int] = deque()
         self._generations = array("H", bytes(2 * (MAXIMUM + 1)))
         self._limit = limit

@@ -32,6 +32,7 @@ class ClientCall:
     outbox: list[bytes] = field(default_factory=list)
     events: list[LinkEvent] = field(default_factory=list)
     ended: CallEnded | None = None
+    link_ended: bool = False
 
     def last(self, kind: type[E]) -> E | None:
         """The last event of this kind."""
@@ -40,7 +41,7 @@ class ClientCall:
     @property
     def is_up(self) -> bool:
         """Whether IPCP was Opened and the Link lives."""
-        return self.last(IpUp) is not None and self.last(LinkEnded) is None
+        return self.last(IpUp) is not None and not self.link_ended
 
 
 class ScriptedClient:
@@ -66,6 +67,7 @@ class ScriptedClient:
         self._rng = rng
         self._wanted = calls
         self._call_ids = count(1)
+        self._by_id: dict[int, ClientCall] = {}
 
     # What the user does.
 
@@ -82,8 +84,13 @@ class ScriptedClient:
             raise LocalProtocolError("the call was not placed")
         placed = ClientCall(call, Link(self._link_config, rng=self._rng, now=now))
         self.calls.append(placed)
+        self._by_id[call_id] = placed
         self._control(events, now)
         return placed
+
+    def find(self, call_id: int) -> ClientCall | None:
+        """The call that has this Call ID of ours, ended or not."""
+        return self._by_id.get(call_id)
 
     def hang_up(self, client_call: ClientCall, now: float) -> None:
         """In order: LCP Terminate-Request first; the call is cleared when the Link has ended."""
@@ -110,9 +117,9 @@ class ScriptedClient:
 
     def receive_frame(self, call_id: int, frame: bytes, now: float) -> None:
         """A PPP frame, two-octet protocol first, on the call that has this Call ID of ours."""
-        for client_call in self.calls:
-            if client_call.call.local_call_id == call_id and client_call.ended is None:
-                self._link(client_call, client_call.link.receive_frame(frame, now), now)
+        client_call = self.find(call_id)
+        if client_call is not None and client_call.ended is None:
+            self._link(client_call, client_call.link.receive_frame(frame, now), now)
 
     def get_timer(self) -> float | None:
         timers = [self.control.get_timer(), *(c.link.get_timer() for c in self._alive())]
@@ -128,7 +135,7 @@ class ScriptedClient:
     # What the protocols say.
 
     def _alive(self) -> list[ClientCall]:
-        return [c for c in self.calls if c.ended is None and c.last(LinkEnded) is None]
+        return [c for c in self.calls if c.ended is None and not c.link_ended]
 
     def _control(self, events: Sequence[ControlEvent], now: float) -> None:
         for event in events:
@@ -151,8 +158,10 @@ class ScriptedClient:
             client_call.events.append(event)
             if isinstance(event, SendFrame):
                 client_call.outbox.append(event.frame)
-            elif isinstance(event, LinkEnded) and client_call.ended is None:
-                self._control(self.control.end_call(client_call.call, now), now)
+            elif isinstance(event, LinkEnded):
+                client_call.link_ended = True
+                if client_call.ended is None:
+                    self._control(self.control.end_call(client_call.call, now), now)
 
     def _find(self, call: Call) -> ClientCall:
         return next(client_call for client_call in self.calls if client_call.call is call)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -90,13 +91,15 @@ class FakeDataplane:
         self._transmit = transmit or (lambda handle, frame: None)
         self._instant_close = instant_close
         self._generations: dict[int, int] = {}
+        self._taken: set[int] = set()
         self._punts: deque[tuple[int, bytes]] = deque()
         self._events: dict[int, CallEvent] = {}
         self.filters: dict[str, PacketFilter] = {}
         self.filter_log: list[FilterLog] = []
         self.traced: dict[int, tuple[Trace, int, int]] = {}
         self.traces: list[TraceRecord] = []
-        self._stats = np.zeros(65536, STATS)
+        # Mapped, so that only what is touched is made: numpy would take huge pages.
+        self._stats = np.frombuffer(mmap.mmap(-1, 65536 * STATS.itemsize), STATS)
 
     def fileno(self) -> int:
         """-1: nothing to wait for, a test looks by itself."""
@@ -116,11 +119,11 @@ class FakeDataplane:
     def open_call(self, handle: int, spec: CallSpec) -> None:
         self.commands.append(("open_call", handle, spec))
         call_id, generation = handle & 0xFFFF, handle >> 16
-        taken = {known & 0xFFFF for known in (*self.calls, *self.closing)}
         self._demand(call_id != 0 and generation != 0, f"handle {handle:#x} is malformed")
-        self._demand(call_id not in taken, f"Call-ID {call_id} is not free")
+        self._demand(call_id not in self._taken, f"Call-ID {call_id} is not free")
         self._demand(self._generations.get(call_id) != generation, "generation used twice in a row")
         self._generations[call_id] = generation
+        self._taken.add(call_id)
         self._stats[call_id] = np.zeros((), STATS)
         self.calls[handle] = FakeCall(handle, spec, call_id % self.workers)
 
@@ -259,6 +262,7 @@ class FakeDataplane:
     def finish_closing(self, handle: int) -> None:
         """Carry a close_call out: its row is final, its Call-ID is free."""
         del self.closing[handle]
+        self._taken.discard(handle & 0xFFFF)
         self.raise_event(handle, CallEvent.CLOSED)
 
     def count(self, handle: int, *, rx_octets: int = 0, tx_octets: int = 0) -> None:

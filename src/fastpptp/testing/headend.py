@@ -280,9 +280,8 @@ class MemoryHeadend:
     def _transmit(self, handle: int, frame: bytes) -> None:
         spec = self.dataplane.calls[handle].spec
         for connection, dialled in self.clients.items():
-            calls = dialled.client.calls
-            ids = {(c.call.local_call_id, c.call.peer_call_id) for c in calls}
-            if (spec.peer_call_id, handle & 0xFFFF) in ids and dialled.connected:
+            found = dialled.client.find(spec.peer_call_id)
+            if found and found.call.peer_call_id == handle & 0xFFFF and dialled.connected:
                 self._to_client.send((connection, spec.peer_call_id, frame), self.clock())
 
     def _step(self) -> bool:
