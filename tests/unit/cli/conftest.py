@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -53,8 +54,8 @@ def empty(tmp_path: Path) -> Installation:
 
 
 @pytest.fixture
-def installed(empty: Installation) -> Installation:
-    empty.done("init")
+def installed(empty: Installation, new_state: Path) -> Installation:
+    shutil.copytree(new_state, empty.state)
     return empty
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -155,10 +157,10 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> Installation:
     return made
 
 
-def state(installation: Installation) -> tuple[str, int]:
-    """The configuration, and the revision, which each change raises."""
-    same = installation.json("config", "set", "pptp.max_tunnels", "0")
-    return installation.done("config", "export"), same["revision"]
+def state(installation: Installation) -> list[str]:
+    """All that the store holds, the revision among it, which each change raises."""
+    with closing(sqlite3.connect(installation.state / "fastpptp.db")) as connection:
+        return list(connection.iterdump())
 
 
 @pytest.mark.parametrize(("command", "said"), REFUSED, ids=[command for command, _ in REFUSED])

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from fastpptp.settings import profiles
 from fastpptp.store import Store
 
 
@@ -38,6 +38,7 @@ def place(tmp_path: Path) -> Place:
 
 
 @pytest.fixture
-def store(place: Place) -> Iterator[Store]:
-    with Store.create(place.url, place.key, profiles.default()) as made:
-        yield made
+def store(place: Place, new_state: Path) -> Iterator[Store]:
+    shutil.copytree(new_state, place.file.parent)
+    with place.open() as opened:
+        yield opened
