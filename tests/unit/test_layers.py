@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
-import pytest
-
-SOURCE = Path(__file__).resolve().parents[2] / "src" / "fastpptp"
+from tests.unit.source import MODULES, SOURCE, nodes
 
 # Top to bottom. A unit may import units of its own row and of rows below.
 ROWS = (
@@ -39,56 +40,74 @@ FORBIDDEN = {"asyncio", "socket", "threading", "time", "random", "select", "sele
 STORE_USERS = {"backends", "admin", "cli", "server", "store"}
 
 
+@dataclass(frozen=True)
+class Import:
+    """What a module of a unit imports."""
+
+    module: str
+    unit: str
+    name: str
+
+    @property
+    def target(self) -> str | None:
+        """The unit of ours that is imported, if it is one."""
+        root, _, rest = self.name.partition(".")
+        unit = rest.split(".")[0]
+        return unit if root == "fastpptp" and unit not in ("", "__version__", "_core") else None
+
+    def __str__(self) -> str:
+        return f"{self.module} imports {self.name}"
+
+
+def names(node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        module = "." * node.level + (node.module or "")
+        if module == "fastpptp":
+            yield from (f"{module}.{alias.name}" for alias in node.names)
+        else:
+            yield module
+
+
 def unit_of(path: Path) -> str:
     return path.relative_to(SOURCE).parts[0].removesuffix(".py")
 
 
-def imports(path: Path) -> set[str]:
-    found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: relative import"
-            module = node.module or ""
-            found |= (
-                {f"{module}.{alias.name}" for alias in node.names}
-                if module == "fastpptp"
-                else {module}
-            )
-    return found
+@cache
+def imports() -> list[Import]:
+    return [
+        Import(str(path.relative_to(SOURCE)), unit_of(path), name)
+        for path in MODULES
+        if path != SOURCE / "__init__.py"  # loads the dataplane where it is asked for
+        for node in nodes(path)
+        for name in names(node)
+    ]
 
 
-MODULES = sorted(path for path in SOURCE.rglob("*.py") if path != SOURCE / "__init__.py")
+def those(wrong: Callable[[Import], bool]) -> list[str]:
+    return [str(found) for found in imports() if wrong(found)]
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(SOURCE)))
-def test_imports_go_downwards(path: Path) -> None:
-    unit = unit_of(path)
-    assert unit in LEVEL, f"{unit} is in no row of the layer table"
-    for name in imports(path):
-        root, _, rest = name.partition(".")
-        if root == "fastpptp" and rest:
-            target = rest.split(".")[0]
-            if target in ("__version__", "_core"):
-                continue
-            assert LEVEL[target] >= LEVEL[unit], f"{unit} imports {target}, which lies above it"
+def test_every_unit_is_in_a_row() -> None:
+    assert {unit_of(path) for path in MODULES} == {*LEVEL, "__init__"}
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(SOURCE)))
-def test_sans_io(path: Path) -> None:
-    if unit_of(path) in SANS_IO:
-        roots = {name.split(".")[0] for name in imports(path)}
-        assert not roots & FORBIDDEN
+def test_imports_go_downwards() -> None:
+    assert those(lambda i: i.target is not None and LEVEL[i.target] < LEVEL[i.unit]) == []
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(SOURCE)))
-def test_only_the_adapters_open_the_store(path: Path) -> None:
-    if unit_of(path) not in STORE_USERS:
-        assert not any(name.startswith("fastpptp.store") for name in imports(path))
+def test_imports_are_absolute() -> None:
+    assert those(lambda i: i.name.startswith(".")) == []
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(SOURCE)))
-def test_only_the_dataplane_imports_the_extension(path: Path) -> None:
-    if unit_of(path) != "dataplane":
-        assert "fastpptp._core" not in imports(path)
+def test_sans_io() -> None:
+    assert those(lambda i: i.unit in SANS_IO and i.name.split(".")[0] in FORBIDDEN) == []
+
+
+def test_only_the_adapters_open_the_store() -> None:
+    assert those(lambda i: i.target == "store" and i.unit not in STORE_USERS) == []
+
+
+def test_only_the_dataplane_imports_the_extension() -> None:
+    assert those(lambda i: i.name == "fastpptp._core" and i.unit != "dataplane") == []

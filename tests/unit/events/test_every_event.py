@@ -5,14 +5,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from fastpptp.events.catalogue import CLASSES, EVENTS
-
-SOURCE = Path(__file__).resolve().parents[3] / "src" / "fastpptp"
-TREES = {path: ast.parse(path.read_text()) for path in sorted(SOURCE.rglob("*.py"))}
+from tests.unit.source import MODULES, SOURCE, nodes, tree
 
 FAULTS = SOURCE / "manager" / "faults.py"
 
@@ -41,10 +40,6 @@ class Raised:
     where: str
 
 
-def functions(tree: ast.AST) -> Iterator[ast.FunctionDef]:
-    return (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
-
-
 def called(node: ast.Call) -> str:
     return getattr(node.func, "attr", getattr(node.func, "id", ""))
 
@@ -62,9 +57,9 @@ def _is_method(function: ast.FunctionDef) -> bool:
 class Values:
     """What an expression can be, by the constants and tables of its module."""
 
-    def __init__(self, tree: ast.Module) -> None:
+    def __init__(self, module: ast.Module) -> None:
         self._names: dict[str, ast.expr] = {}
-        for node in tree.body:
+        for node in module.body:
             if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
                 self._names[node.targets[0].id] = node.value
             elif (
@@ -99,36 +94,53 @@ class Values:
 def _constant(module: str | None, name: str) -> ast.expr | None:
     """A module-level constant of one of our modules."""
     path = SOURCE.parent.joinpath(*(module or "").split(".")).with_suffix(".py")
-    for node in TREES[path].body if path in TREES else ():
-        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == name:
-            return node.value
-    return None
+    return _assigned(path).get(name) if path in MODULES else None
+
+
+@cache
+def _assigned(path: Path) -> dict[str, ast.expr]:
+    return {
+        node.targets[0].id: node.value
+        for node in tree(path).body
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+    }
+
+
+@cache
+def values_of(path: Path) -> Values:
+    return Values(tree(path))
+
+
+def calls() -> list[tuple[ast.FunctionDef, list[ast.Call], Values]]:
+    """Each function, and the calls in it."""
+    return [
+        (function, [node for node in ast.walk(function) if isinstance(node, ast.Call)], values)
+        for path in MODULES
+        for values in (values_of(path),)
+        for function in nodes(path)
+        if isinstance(function, ast.FunctionDef) and function.name != OCCUR
+    ]
 
 
 def makers() -> dict[str, list[Maker]]:
     """occur, and every function that hands a class or a number on to a maker; to a fixed point."""
     known: dict[str, list[Maker]] = {OCCUR: [Maker(0, 1)]}
+    everywhere = calls()
     before = -1
     while before != (before := sum(map(len, known.values()))):
-        for tree in TREES.values():
-            values = Values(tree)
-            for function in functions(tree):
-                if function.name == OCCUR:
-                    continue
-                for found in _handed_on(function, values, known):
-                    entries = known.setdefault(function.name, [])
-                    if found not in entries:
-                        entries.append(found)
+        for function, made, values in everywhere:
+            names = parameters(function)
+            for found in _handed_on(made, names, values, known):
+                entries = known.setdefault(function.name, [])
+                if found not in entries:
+                    entries.append(found)
     return known
 
 
 def _handed_on(
-    function: ast.FunctionDef, values: Values, known: dict[str, list[Maker]]
+    made: list[ast.Call], names: list[str], values: Values, known: dict[str, list[Maker]]
 ) -> Iterator[Maker]:
-    names = parameters(function)
-    for node in ast.walk(function):
-        if not isinstance(node, ast.Call):
-            continue
+    for node in made:
         for maker in known.get(called(node), ()):
             places = [_given(node, maker.cls), _given(node, maker.number)]
             parts = [_part(place, names, values) for place in places]
@@ -153,11 +165,16 @@ def _part(
     return values.of(given) or None
 
 
-def raised() -> Iterator[Raised]:
+@cache
+def raised() -> list[Raised]:
+    return list(_raised())
+
+
+def _raised() -> Iterator[Raised]:
     known = makers()
-    for path, tree in TREES.items():
-        values = Values(tree)
-        for node in ast.walk(tree):
+    for path in MODULES:
+        values = values_of(path)
+        for node in nodes(path):
             for maker in known.get(called(node), ()) if isinstance(node, ast.Call) else ():
                 yield from _events(path, node, maker, values)
             if isinstance(node, ast.Tuple):
@@ -188,21 +205,20 @@ def _events(path: Path, node: ast.Call, maker: Maker, values: Values) -> Iterato
                 yield Raised(cls, number, coded, where)
 
 
-RAISED = list(raised())
-
-
 @pytest.mark.parametrize(("cls", "number"), EVENTS)
 def test_it_is_raised(cls: str, number: int) -> None:
-    assert any((found.cls, found.number) == (cls, number) for found in RAISED)
+    assert any((found.cls, found.number) == (cls, number) for found in raised())
 
 
 def test_nothing_else_is_raised() -> None:
-    assert [found for found in RAISED if (found.cls, found.number) not in EVENTS] == []
+    assert [found for found in raised() if (found.cls, found.number) not in EVENTS] == []
 
 
 def test_what_is_caused_comes_with_its_cause() -> None:
     caused = [
-        found for found in RAISED if (kind := EVENTS.get((found.cls, found.number))) and kind.caused
+        found
+        for found in raised()
+        if (kind := EVENTS.get((found.cls, found.number))) and kind.caused
     ]
     assert caused
     assert [found for found in caused if not found.coded] == []
@@ -210,7 +226,7 @@ def test_what_is_caused_comes_with_its_cause() -> None:
 
 def test_it_finds_what_it_looks_for() -> None:
     """By a literal, by a constant, out of a table, and by way of functions that hand on."""
-    where = {(found.cls, found.number, found.where.partition(":")[0]) for found in RAISED}
+    where = {(found.cls, found.number, found.where.partition(":")[0]) for found in raised()}
     assert ("PPTP", 47, "manager/tunnels.py") in where
     assert ("PPTP", 104, "manager/admission.py") in where
     assert ("PPP", 6, "manager/headend.py") in where
