@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pytest
+from scapy.layers.inet import TCP
+from scapy.packet import Padding
+from scapy.utils import rdpcap
 
 from fastpptp.pptp import (
     CallConnected,
@@ -36,10 +37,6 @@ from fastpptp.pptp.messages import (
 )
 from tests.unit.pptp.support import CONFIG, messages, sent
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    scapy = pytest.importorskip("scapy.all", reason="scapy is not installed")
-
 PORT = 1723
 
 
@@ -57,10 +54,10 @@ def control_streams(path: Path) -> tuple[bytes, bytes]:
 
 
 def segments(path: Path) -> Iterator[Any]:
-    for packet in scapy.rdpcap(str(path)):
-        if scapy.TCP in packet and PORT in (packet[scapy.TCP].sport, packet[scapy.TCP].dport):
-            segment = packet[scapy.TCP]
-            if segment.payload and not isinstance(segment.payload, scapy.Padding):
+    for packet in rdpcap(str(path)):
+        if TCP in packet and PORT in (packet[TCP].sport, packet[TCP].dport):
+            segment = packet[TCP]
+            if segment.payload and not isinstance(segment.payload, Padding):
                 yield segment
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fastpptp.errors import UnavailableError
@@ -102,7 +102,6 @@ def key(record: EventRecord) -> tuple[object, ...]:
     )  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None)
 @given(query=QUERIES)
 def test_it_says_what_the_model_says(path: Path, model: EventLog, query: EventQuery) -> None:
     found, expected = read(path, query), model.query(query)
