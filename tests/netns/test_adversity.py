@@ -127,13 +127,28 @@ def test_the_disk_is_full(site: Site) -> None:
             assert len(headend.sessions()) == SESSIONS
             status, said = tried(headend, *ADD)
             assert status == UNAVAILABLE
-            assert "disk is full" in said
+            assert f"its disk, mounted at {site.disk}, is full" in said
             assert tried(headend, "events")[0] == 0
             ballast.unlink()
             headend.wait(lambda: len(logins(headend)) == SESSIONS, "lost events", 40)
             headend.wait(lambda: told(headend, 135), "does not say that all is well")
             assert told(headend, 134)
             assert tried(headend, *ADD)[0] == 0
+
+
+def test_a_start_on_a_full_disk(site: Site) -> None:
+    """With no index of the store's journal there, not even a reader can have it."""
+    with site.headend() as headend:
+        pass
+    fill(site.disk)
+    for words in (("user", "list"), ("serve", "--listen", SERVER)):
+        status, said = tried(headend, *words)
+        assert status == UNAVAILABLE
+        assert f"{headend.state}/fastpptp.db: its disk, mounted at {site.disk}, is full" in said
+        assert "make room on it" in said
+    status, said = tried(headend, "events")
+    assert status == 0
+    assert "SYSTEM/101" in said
 
 
 def test_the_disk_is_read_only(site: Site) -> None:

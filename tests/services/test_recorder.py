@@ -21,11 +21,13 @@ from fastpptp.events.catalogue import occur
 from fastpptp.events.flood import Budget, Flood, Tier
 from fastpptp.events.log import EventPage, EventQuery
 from fastpptp.events.routing import EventPolicy
+from fastpptp.recorder.past import read_ended, read_totals
 from fastpptp.server.eventsink import EventSink
 from fastpptp.server.recording import Recording
 from tests.cannot import cannot
 
 CAPACITY = 100_000
+LINE = json.dumps({"id": 1, "user": "alice", "text": "x" * 200})
 NO_BOUND = Tier(Budget(1e9, 1e9), Budget(1e9, 1e9))
 
 
@@ -126,7 +128,7 @@ def test_a_full_disk_is_told_and_survived(small_disk: Path, tmp_path: Path) -> N
         assert (await made.page()).total == 500
         filler = fill(small_disk)
         made.happen(501, 3000)
-        await made.until(lambda: "disk is full" in made.status("event log")[3])
+        await made.until(lambda: "is full" in made.status("event log")[3])
         await made.until(lambda: "SYSTEM/134" in log.read_text())  # the others go on
         assert made.status("log file")[0] >= 3000
         assert (await made.page()).total >= 500
@@ -141,7 +143,10 @@ def test_a_full_disk_is_told_and_survived(small_disk: Path, tmp_path: Path) -> N
     run(small_disk, log, test)
     told = re.search(r"SYSTEM/134.*\n(.*)", log.read_text())
     assert told is not None
-    assert told[1] == "Events do not reach the event log: database or disk is full; 0 were lost"
+    assert told[1] == (
+        f"Events do not reach the event log: its disk, mounted at {small_disk}, is full; "
+        "0 were lost"
+    )
     with closing(sqlite3.connect(small_disk / "events.db")) as raw:
         assert raw.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
@@ -164,6 +169,58 @@ def test_a_start_on_a_full_disk(small_disk: Path, tmp_path: Path) -> None:
     run(small_disk, log, before)
     filler = fill(small_disk)
     run(small_disk, log, test)
+
+
+def test_the_very_first_start_on_a_full_disk(small_disk: Path, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    filler = fill(small_disk)
+
+    async def test(made: Recorded) -> None:
+        assert made.recording.totals() == {}
+        made.recording.keep({"total_sessions": 1}, [LINE])
+        made.happen(1, 10)
+        assert (await made.page()).total == 0
+        await made.until(lambda: "SYSTEM/134" in log.read_text())
+        filler.unlink()
+        await made.until(lambda: "SYSTEM/135" in log.read_text())
+        assert (await made.page(classes=frozenset({"PPP"}))).total == 10
+
+    run(small_disk, log, test)
+    assert f"the event log: its disk, mounted at {small_disk}, is full; 0" in log.read_text()
+    assert not re.search("SYSTEM/12[23]", log.read_text())
+    assert read_totals(small_disk / "events.db") == {"total_sessions": 1}
+
+
+@pytest.mark.parametrize("when", ["by and by", "at the end"])
+def test_what_is_kept_beside_events_outlives_a_full_disk(
+    small_disk: Path, tmp_path: Path, when: str
+) -> None:
+    database = small_disk / "events.db"
+
+    def kept() -> tuple[dict[str, int], int]:
+        found = read_ended(database, lambda row: True, 1, 100)
+        return read_totals(database), found.total
+
+    async def test(made: Recorded) -> None:
+        made.recording.keep({"total_sessions": 1, "peak_sessions": 1}, [LINE])
+        await made.recording.flush()
+        filler = fill(small_disk)
+        made.recording.keep({"total_sessions": 3, "peak_sessions": 1}, [LINE] * 40)
+        made.recording.keep({"total_sessions": 4, "peak_sessions": 1}, [LINE] * 40)
+        await made.recording.flush()
+        assert kept() == ({"total_sessions": 1, "peak_sessions": 1}, 1)
+        filler.unlink()
+        if when == "by and by":
+            await made.until(lambda: kept()[1] == 81)
+
+    run(small_disk, tmp_path / "log", test)
+    assert kept() == ({"total_sessions": 4, "peak_sessions": 1}, 81)
+
+    async def later(made: Recorded) -> None:
+        assert made.recording.totals() == {"total_sessions": 4, "peak_sessions": 1}
+
+    fill(small_disk)
+    run(small_disk, tmp_path / "log", later)
 
 
 @pytest.mark.parametrize("index", ["there", "gone"])

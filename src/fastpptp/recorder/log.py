@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from fastpptp.events.log import EventRecord
+from fastpptp.obstacles import obstacle
 from fastpptp.recorder import past, terms
 from fastpptp.recorder.schema import ENDS, NEWEST, NewerError, connect, look
 from fastpptp.recorder.wire import EPOCH, MICROSECOND, microseconds
@@ -170,7 +171,7 @@ class EventDatabase:
             return self._anew(f"schema-{error}", f"a newer fastpptp made it (schema {error})")
         except sqlite3.Error as error:
             if aside is not None or not _is_damaged(error):
-                raise _refused(error) from None
+                raise _refused(self._path, error) from None
             return self._anew("damaged", str(error))
 
     def _anew(self, why: str, problem: str) -> Opened:
@@ -179,7 +180,7 @@ class EventDatabase:
     def _refuse(self, error: sqlite3.Error) -> None:
         """Raise what may pass; put aside what cannot be used, and begin anew: see `opened`."""
         if not _is_damaged(error):
-            raise _refused(error) from None
+            raise _refused(self._path, error) from None
         self._db.close()
         given = self._given
         self.opened = self._anew("damaged", str(error))
@@ -339,10 +340,10 @@ def _is_damaged(error: sqlite3.Error) -> bool:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF not in PASSING
 
 
-def _refused(error: sqlite3.Error) -> OSError:
+def _refused(path: Path, error: sqlite3.Error) -> OSError:
     """What SQLite refuses, as what it is: something with the disk."""
-    full = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
-    return OSError(errno.ENOSPC if full else errno.EIO, str(error))
+    why, _ = obstacle(path, error) or (str(error), "")
+    return OSError(errno.EIO, why)
 
 
 def _locked(directory: Path, patience: float) -> int:

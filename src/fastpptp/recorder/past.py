@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from fastpptp.errors import UnavailableError
-from fastpptp.recorder.schema import NewerError, look
+from fastpptp.obstacles import obstacle
+from fastpptp.recorder.schema import NewerError, holds, look
 
 Row: TypeAlias = Mapping[str, Any]
 Wanted: TypeAlias = Callable[[Row], bool]
@@ -49,32 +50,59 @@ def write(database: sqlite3.Connection, totals: Mapping[str, int], ended: Sequen
         database.execute(f"DELETE FROM ended WHERE place <= {oldest}", (ENDED_KEPT,))
 
 
+class Keeper:
+    """Has a database keep what it is told, again and again until it does. Use it on one thread."""
+
+    def __init__(self) -> None:
+        self._totals: dict[str, int] = {}
+        self._changed: set[str] = set()
+        self._ended: list[str] = []
+
+    @property
+    def waits(self) -> bool:
+        """Whether there is something that no database has taken."""
+        return bool(self._changed or self._ended)
+
+    def add(self, totals: Mapping[str, int], ended: Sequence[str]) -> None:
+        """Totals as they are now, and lines of sessions that ended."""
+        self._changed |= {name for name, n in totals.items() if self._totals.get(name) != n}
+        self._totals |= totals
+        self._ended += ended
+        del self._ended[:-ENDED_KEPT]
+
+    def begin_anew(self) -> None:
+        """Another database has taken the place of the one that had the totals."""
+        self._changed = set(self._totals)
+
+    def hand_on(self, keep: Callable[[Mapping[str, int], Sequence[str]], object]) -> None:
+        """What waits; if `keep` raises, it waits on."""
+        if self.waits:
+            keep({name: self._totals[name] for name in self._changed}, self._ended)
+            self._changed, self._ended = set(), []
+
+
 def read_totals(path: Path) -> dict[str, int]:
     """What earlier runs have left; nothing where there is no database. UnavailableError."""
     if not path.exists():
         return {}
-    found: dict[str, int] = _read(
-        path, lambda database: dict(database.execute("SELECT name, value FROM totals"))
-    )
-    return found
+    return dict(_rows(path, "totals", "SELECT name, value FROM totals"))
 
 
 def read_ended(path: Path, wanted: Wanted, page: int, per_page: int) -> EndedPage:
     """A page of the sessions that are wanted. UnavailableError."""
-    lines = _read(path, lambda database: [
-        line for (line,) in database.execute("SELECT row FROM ended ORDER BY place DESC")
-    ])  # fmt: skip
-    rows = [row for row in map(json.loads, lines) if wanted(row)]
+    lines = _rows(path, "ended", "SELECT row FROM ended ORDER BY place DESC")
+    rows = [row for row in (json.loads(line) for (line,) in lines) if wanted(row)]
     return page_of(rows, page, per_page)
 
 
-def _read(path: Path, ask: Callable[[sqlite3.Connection], Any]) -> Any:
+def _rows(path: Path, table: str, query: str) -> list[Any]:
     try:
         with closing(look(path)) as database:
-            return ask(database)
+            return database.execute(query).fetchall() if holds(database, table) else []
     except NewerError as error:
         raise UnavailableError(
             f"{path} is of a newer fastpptp (schema {error})", "Use the fastpptp that made it."
         ) from None
     except sqlite3.Error as error:
-        raise UnavailableError(f"{path} cannot be read: {error}") from None
+        why, remedy = obstacle(path, error) or (error, "")
+        raise UnavailableError(f"{path} cannot be read: {why}", remedy) from None

@@ -19,12 +19,13 @@ from typing import Any
 from fastpptp.events.log import EventRecord
 from fastpptp.recorder.log import EventDatabase, Opened, peek
 from fastpptp.recorder.outlets import Outlets
-from fastpptp.recorder.past import ENDED_KEPT
+from fastpptp.recorder.past import Keeper
 from fastpptp.recorder.sinks import SinkThread
 from fastpptp.recorder.wire import Frames, Setup, frame, thaw, unpack
 
 READ = 1 << 20  # octets
 TICK, IDLE_TICK = 0.25, 2.0  # seconds between two looks at the sinks
+KEEP = 2.0  # seconds after which what was to be kept beside events is tried again
 SYNC = 1.0  # seconds between two times that the disk is waited for
 LINGER = 0.1  # seconds that events are gathered before they are committed
 WAITING = 50_000  # events that wait for the database at most
@@ -49,7 +50,8 @@ class Recorder:
         self._begun = False  # the headend has said what `_outlets` are
         self._last_sequence = 0
         self._again_until = 0  # the newest number that was handed on once more
-        self._unkept: list[str] = []  # sessions that ended, and that the disk has not taken
+        self._keeper = Keeper()  # on the log's thread
+        self._keep_at = 0.0
         self._said: object = None
         self._sync_at = 0.0
         self._clean = False
@@ -200,17 +202,13 @@ class Recorder:
             self._say("done", token, "")
 
     def _past(self, totals: dict[str, int], ended: list[str]) -> None:
-        self._outlets.log.order(partial(self._keep_past, totals, ended))
+        self._outlets.log.order(partial(self._keeper.add, totals, ended))
+        self._outlets.log.order(self._keep_past)
 
-    def _keep_past(self, totals: dict[str, int], ended: list[str]) -> None:
-        """What the disk does not take now is tried with the next: totals come again anyway."""
-        self._unkept += ended
-        del self._unkept[:-ENDED_KEPT]
-        if self._database is None:
-            return
+    def _keep_past(self) -> None:
+        """What the disk does not take now is tried again, now and then and at the end."""
         with suppress(OSError):
-            self._database.keep(totals, self._unkept)
-            self._unkept.clear()
+            self._keeper.hand_on(self._open_database().keep)
 
     def _stop(self) -> None:
         self._clean = True
@@ -224,6 +222,7 @@ class Recorder:
         if self._database is not None and self._database.opened is not self._told:
             before, self._told = self._told, self._database.opened
             if self._told.aside is not None:
+                self._outlets.log.order(self._keeper.begin_anew)
                 self._say("tell", "SYSTEM", 136, aside_fields(self._told.aside))
             elif self._told.unclean and not (before.unclean or self._again_until):
                 fields = unclean_fields(self._told.kept, self._told.unclean)
@@ -232,6 +231,9 @@ class Recorder:
         if self._database is not None and self._database.unsynced and now >= self._sync_at:
             self._sync_at = now + SYNC
             self._outlets.log.order(self._database.sync)
+        if self._keeper.waits and now >= self._keep_at:
+            self._keep_at = now + KEEP
+            self._outlets.log.order(self._keep_past)
         said = self._say_status()
         for news in self._outlets.news(now):  # numbered above what the log has: see `status`
             self._say("tell", *news)
@@ -254,9 +256,13 @@ class Recorder:
         """The headend has ended."""
         if not self._begun:
             return
+        self._outlets.log.order(self._keep_last)
+        self._outlets.finish(self._last_sequence)
+
+    def _keep_last(self) -> None:
+        self._keep_past()
         if self._database is not None:
             self._database.clean = self._clean
-        self._outlets.finish(self._last_sequence)
 
 
 class _Countdown:

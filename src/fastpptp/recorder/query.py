@@ -20,7 +20,7 @@ from fastpptp.events.log import EVERY_CLIENT, EventPage, EventQuery, EventRecord
 from fastpptp.events.routing import Destination
 from fastpptp.obstacles import obstacle
 from fastpptp.recorder import terms
-from fastpptp.recorder.schema import ENDS, NewerError, look
+from fastpptp.recorder.schema import ENDS, NewerError, holds, look
 from fastpptp.recorder.terms import BLOCK, Bits
 from fastpptp.recorder.wire import EPOCH, MICROSECOND, microseconds
 
@@ -67,6 +67,8 @@ class _Search:
 
     def page(self) -> EventPage:
         query = self._query
+        if not holds(self._db, "events"):
+            return EventPage((), 1, 1, 0)
         first, last = self._db.execute(ENDS).fetchone()
         if first is None:
             return EventPage((), 1, 1, 0)

@@ -123,6 +123,12 @@ def _reader(path: Path, mode: str, *, alone: bool = False) -> sqlite3.Connection
     return connection
 
 
+def holds(connection: sqlite3.Connection, table: str) -> bool:
+    """Whether it is there: the disk may have had no room for it when the database was made."""
+    found = connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table,))
+    return found.fetchone() is not None
+
+
 def _version(connection: sqlite3.Connection) -> int:
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 

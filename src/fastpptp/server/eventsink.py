@@ -74,8 +74,8 @@ class Recorder(Protocol):
         """The counters of every place that records go to."""
         ...
 
-    def totals(self) -> Mapping[str, int]:
-        """The totals that earlier runs have left."""
+    def totals(self) -> Mapping[str, int] | None:
+        """The totals that earlier runs have left; None: they are out of sight, and must stay."""
         ...
 
     def keep(self, totals: Mapping[str, int], ended: Sequence[str]) -> None:
@@ -119,7 +119,7 @@ class MemoryRecorder:
         return ()
 
     def totals(self) -> Mapping[str, int]:
-        return self._totals
+        return dict(self._totals)
 
     def keep(self, totals: Mapping[str, int], ended: Sequence[str]) -> None:
         self._totals |= totals

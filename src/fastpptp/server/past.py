@@ -61,8 +61,8 @@ class Past:
         self._counters = counters
         self._describe = describe
         self._later = later
-        self._before = dict(recorder.totals())
-        self._kept: dict[str, int] = {}
+        self._before = recorder.totals()
+        self._kept: Mapping[str, int] = {}
         self._ended: list[str] = []
         self._turn = 0
         self._running = False
@@ -74,11 +74,12 @@ class Past:
     def stop(self) -> None:
         """Keep what there is now; nothing is kept by itself any more."""
         self._running = False
+        self._kept = {}
         self._keep(self.totals())
 
     def totals(self) -> dict[str, int]:
         """Since the installation, by name."""
-        return together(self._before, self._counters())
+        return together(self._before or {}, self._counters())
 
     def session_ended(self, departure: object) -> None:
         """A session has ended, and its counters are final."""
@@ -97,8 +98,10 @@ class Past:
         self._later(INTERVAL, self._look)
 
     def _keep(self, totals: Mapping[str, int]) -> None:
-        changed = {name: n for name, n in totals.items() if self._kept.get(name) != n}
-        if changed or self._ended:
-            self._kept |= changed
+        """All totals go together: a recorder that took another's place knows none."""
+        if self._before is None or totals == self._kept:
+            totals = {}
+        if totals or self._ended:
+            self._kept = totals or self._kept
             ended, self._ended = self._ended, []
-            self._recorder.keep(changed, ended)
+            self._recorder.keep(totals, ended)

@@ -205,12 +205,14 @@ class Recording:
             again += len(self._unkept)
         return self._deliveries.statuses(unsent, again)
 
-    def totals(self) -> Mapping[str, int]:
+    def totals(self) -> Mapping[str, int] | None:
         try:
             return read_totals(self._database)
-        except UnavailableError as error:  # counting begins anew; the event log fares no better
-            self._say(occur("SYSTEM", 123, problem=str(error)))
-            return {}
+        except UnavailableError as error:
+            alone = f"{error}\nUntil the next start this run is counted alone"
+            feature = "What earlier runs have counted"
+            self._say(occur("SYSTEM", 122, feature=feature, problem=alone))
+            return None
 
     def keep(self, totals: Mapping[str, int], ended: Sequence[str]) -> None:
         self._put(_Frame(frame("past", dict(totals), list(ended))))

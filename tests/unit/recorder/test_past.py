@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 
 from fastpptp.errors import UnavailableError
 from fastpptp.recorder.log import EventDatabase
-from fastpptp.recorder.past import ENDED_KEPT, read_ended, read_totals
+from fastpptp.recorder.past import ENDED_KEPT, Keeper, read_ended, read_totals
 from fastpptp.recorder.schema import EVENTS
 
 
@@ -59,6 +60,38 @@ def test_the_oldest_go(tmp_path: Path) -> None:
         ENDED_KEPT + 1,
         2,
     )
+
+
+def test_it_is_handed_on_until_it_is_kept() -> None:
+    keeper = Keeper()
+    taken: list[tuple[dict[str, int], list[str]]] = []
+
+    def keep(totals: Mapping[str, int], ended: Sequence[str]) -> None:
+        taken.append((dict(totals), list(ended)))
+
+    def refuse(totals: Mapping[str, int], ended: Sequence[str]) -> None:
+        raise OSError
+
+    keeper.add({"a": 1, "b": 1}, ["x"])
+    with pytest.raises(OSError):
+        keeper.hand_on(refuse)
+    keeper.add({"a": 2, "b": 1}, ["y"])
+    assert keeper.waits
+    keeper.hand_on(keep)
+    assert not keeper.waits
+    keeper.hand_on(keep)
+    keeper.add({"a": 2, "b": 3}, [])
+    keeper.hand_on(keep)
+    keeper.begin_anew()
+    keeper.hand_on(keep)
+    assert taken == [({"a": 2, "b": 1}, ["x", "y"]), ({"b": 3}, []), ({"a": 2, "b": 3}, [])]
+
+
+def test_a_database_that_had_no_room_for_its_tables(tmp_path: Path) -> None:
+    path = tmp_path / "events.db"
+    path.touch()
+    assert read_totals(path) == {}
+    assert ids(path) == []
 
 
 def test_what_is_no_database(tmp_path: Path) -> None:

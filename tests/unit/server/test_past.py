@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 from fastpptp.events.routing import EventPolicy
 from fastpptp.manager import Statistics
@@ -63,3 +63,47 @@ def test_a_run_that_is_killed_leaves_what_was_looked_at() -> None:
     assert recorder.totals() == {"total_sessions": 4, "peak_sessions": 2}
     second.turn()
     assert second.waiting == []  # it has stopped
+
+
+class Watched(MemoryRecorder):
+    """One that remembers what it was told, and whose totals may be out of sight."""
+
+    def __init__(self, before: dict[str, int] | None) -> None:
+        super().__init__(EventPolicy())
+        self.before = before
+        self.told: list[tuple[dict[str, int], list[str]]] = []
+
+    def totals(self) -> Mapping[str, int] | None:
+        return self.before
+
+    def keep(self, totals: Mapping[str, int], ended: Sequence[str]) -> None:
+        self.told.append((dict(totals), list(ended)))
+
+
+def test_all_totals_go_together_when_one_changes_and_at_the_end() -> None:
+    recorder = Watched({"total_sessions": 2})
+    run = Run(recorder)
+    run.turn()
+    run.turn()
+    run.now |= {"total_sessions": 1}
+    run.past.session_ended(7)
+    run.turn()
+    run.past.stop()
+    last = {"total_sessions": 3, "peak_sessions": 0}
+    assert recorder.told == [
+        ({"total_sessions": 2, "peak_sessions": 0}, []),
+        ({}, ['{"id": 7}']),
+        (last, []),
+        (last, []),
+    ]
+
+
+def test_totals_that_are_out_of_sight_are_not_overwritten() -> None:
+    recorder = Watched(None)
+    run = Run(recorder)
+    run.now |= {"total_sessions": 1}
+    run.past.session_ended(7)
+    run.turn()
+    run.past.stop()
+    assert run.past.totals()["total_sessions"] == 1
+    assert recorder.told == [({}, ['{"id": 7}'])]
