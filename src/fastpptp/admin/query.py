@@ -10,7 +10,7 @@ from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
 from fastpptp.errors import ConfigurationError, Problem
-from fastpptp.events.catalogue import CLASSES
+from fastpptp.events.catalogue import BASE_GROUP, CLASSES
 from fastpptp.events.causes import Cause, Of
 from fastpptp.events.log import EVERY_CLIENT, LAST_PAGE, EventQuery
 from fastpptp.ppp.auth.types import AuthMethod
@@ -88,7 +88,12 @@ def _of_user(view: SessionView, user: str) -> bool:
 
 
 def _of_group(view: SessionView, group: str) -> bool:
-    return (view.group or "") == group
+    return (view.group or BASE_GROUP) == group
+
+
+def _group(text: str) -> str:
+    """Who is in no group is in the base group; that may be said by nothing as well."""
+    return text or BASE_GROUP
 
 
 def _at(view: SessionView, address: IPv4Address) -> bool:
@@ -111,7 +116,7 @@ def _one_of(names: Mapping[str, Any]) -> Callable[[str], Any]:
 _NETWORK = Word(IPv4Network, "an IPv4 address or network such as 172.16.1.0/24")
 SESSION_WORDS: Mapping[str, Word] = {
     "user": Word(str, "a user"),
-    "group": Word(str, "a group"),
+    "group": Word(_group, "a group"),
     "client": _NETWORK,
     "address": _NETWORK,
     "method": Word(_one_of(_METHODS), ", ".join(method.value for method in AuthMethod)),
@@ -176,7 +181,7 @@ _ENDS = [cause for cause in Cause if Of.SESSION_ENDED in cause.of]
 _ENDED_WORDS = {**SESSION_WORDS, "cause": _code_of("a cause that ends sessions", _ENDS)}
 _ROW_TESTS: Mapping[str, Callable[[Mapping[str, Any], Any], bool]] = {
     "user": lambda row, user: user in (row["user"], row["account"]),
-    "group": lambda row, group: (row["group"] or "") == group,
+    "group": lambda row, group: (row["group"] or BASE_GROUP) == group,
     "client": lambda row, network: IPv4Address(row["peer"]) in network,
     "address": lambda row, network: bool(row["address"]) and IPv4Address(row["address"]) in network,
     "method": lambda row, method: row["method"] == method.value,
@@ -206,7 +211,7 @@ def selection(body: Mapping[str, Any]) -> Wanted:
             names = set(users)
             return lambda view: bool(names & {view.user, view.account})
         case {"group": str(group), **rest} if not rest:
-            return lambda view: _of_group(view, group)
+            return lambda view: _of_group(view, _group(group))
         case {"address": str(text), **rest} if not rest:
             address = read_words({"address": text}, _ADDRESS)["address"]
             return lambda view: _at(view, address)
@@ -304,7 +309,7 @@ _EVENT_WORDS: Mapping[str, Word] = {
     "class": Word(_classes, f"any of {', '.join(CLASSES)}"),
     "severity": Word(_numbers, "1 to 13, as 1-5 or 1,3"),
     "client": Word(IPv4Address, f"an IPv4 address, {EVERY_CLIENT} = all"),
-    "group": Word(str, "a group"),
+    "group": Word(_group, "a group"),
     "user": Word(str, "a user"),
     "cause": _code_of("a cause", Cause),
     "since": _TIME,

@@ -170,6 +170,7 @@ def event(record: EventRecord) -> dict[str, Any]:
         "client": _text(record.peer),
         "group": record.group or None,
         "user": record.user or None,
+        "account": record.account or None,
         "cause": record.occurrence.cause or None,
         "text": record.text(),
         "line": reference(record),

@@ -28,8 +28,8 @@ LOOK = 0.5
 
 # What of an event stands in a table, in this order.
 COLUMNS = (
-    "sequence", "time", "severity", "class", "number", "repeat", "client", "group", "user", "cause",
-    "text",
+    "sequence", "time", "severity", "class", "number", "repeat", "client", "group", "user",
+    "account", "cause", "text",
 )  # fmt: skip
 
 

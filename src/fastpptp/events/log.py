@@ -27,7 +27,7 @@ LAST_PAGE = 1 << 62
 class Told(Occurrence):
     """An event as it was told once: its words, severity and look, whatever the catalogue says now.
 
-    Of its fields `group`, `user` and `code` are known.
+    Of its fields `group`, `user`, `account` and `code` are known.
     """
 
     words: str
@@ -80,7 +80,13 @@ class EventRecord(NamedTuple):
 
     @property
     def user(self) -> str:
+        """The name as it was typed."""
         return self.occurrence.fields.get("user", "")
+
+    @property
+    def account(self) -> str:
+        """The user that the name stands for."""
+        return self.occurrence.fields.get("account", "")
 
     def text(self) -> str:
         return self.occurrence.text()
@@ -90,6 +96,7 @@ class EventRecord(NamedTuple):
 class EventQuery:
     """What to show. Empty sets, strings, None and 0.0.0.0 mean every one; pages count from 1.
 
+    `user` is the name that was typed, or the user that it stands for.
     `since` and `until` are aware times, both included. `text` is looked for in the event's words,
     upper and lower case alike. `after` and `before` are sequence numbers, both left out.
     """
@@ -115,7 +122,7 @@ class EventQuery:
             and (not self.severities or record.severity in self.severities)
             and self.client in (EVERY_CLIENT, record.peer)
             and self.group in ("", record.group)
-            and self.user in ("", record.user)
+            and self.user in ("", record.user, record.account)
             and self.cause in ("", record.occurrence.cause)
             and (self.since is None or record.wall >= self.since)
             and (self.until is None or record.wall <= self.until)

@@ -26,12 +26,12 @@ from fastpptp.recorder import past, terms
 from fastpptp.recorder.schema import ENDS, NEWEST, NewerError, connect, look
 from fastpptp.recorder.wire import EPOCH, MICROSECOND, microseconds
 
-INSERT = "INSERT INTO events VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+INSERT = "INSERT INTO events VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 
 # Of the events of a block.
 SPAN = """SELECT min(sequence), max(sequence), min(time), max(time)
 FROM events WHERE place >= ? AND place < ?"""
-ABOUT = """SELECT place, class, severity, client, group_name, user_name, cause
+ABOUT = """SELECT place, class, severity, client, group_name, user_name, account, cause
 FROM events WHERE place >= ? AND place < ?"""
 WORDS = "SELECT place, text FROM events WHERE place >= ? AND place < ?"
 
@@ -328,6 +328,7 @@ def _row(place: int, record: EventRecord) -> tuple[Any, ...]:
         record.user,
         record.occurrence.cause,
         record.text(),
+        record.account,
     )
 
 

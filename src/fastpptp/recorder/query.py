@@ -33,7 +33,7 @@ VALUES = 500
 LOGGED = frozenset({Destination.LOG})
 COLUMNS = (
     "sequence, time, offset, zone, repeat, class, number, severity, client, shows_client, "
-    "group_name, user_name, cause, text"
+    "group_name, user_name, cause, text, account"
 )
 
 
@@ -242,7 +242,7 @@ def _conditions(query: EventQuery) -> dict[str, list[Any]]:
     if query.group:
         found["group_name = ?"] = [query.group]
     if query.user:
-        found["user_name = ?"] = [query.user]
+        found["? IN (user_name, account)"] = [query.user]
     if query.cause:
         found["cause = ?"] = [query.cause]
     return found
@@ -284,9 +284,9 @@ def _ranked(found: dict[int, Bits], rank: int, count: int, backwards: bool) -> l
 def _record(
     sequence: int, at: int, offset: int, zone: str, repeat: int, cls: str, number: int,
     severity: int, client: int | None, shows_client: int, group: str, user: str, cause: str,
-    words: str,
+    words: str, account: str,
 ) -> EventRecord:  # fmt: skip
-    fields = {"group": group, "user": user, "code": cause}
+    fields = {"group": group, "user": user, "account": account, "code": cause}
     peer = None if client is None else IPv4Address(client)
     told = Told(cls, number, peer, fields, words, severity, bool(shows_client))
     return EventRecord(sequence, _wall(at, offset, zone), repeat, told, LOGGED)

@@ -65,7 +65,12 @@ CREATE TABLE totals (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWI
 CREATE TABLE ended (place INTEGER PRIMARY KEY AUTOINCREMENT, row TEXT NOT NULL);
 """
 
-MIGRATIONS = (EVENTS, PAST)
+# The user that a name stands for, whose realm was stripped: `user_name` is as it was typed.
+ACCOUNT = """
+ALTER TABLE events ADD COLUMN account TEXT NOT NULL DEFAULT '';
+"""
+
+MIGRATIONS = (EVENTS, PAST, ACCOUNT)
 
 
 class NewerError(Exception):

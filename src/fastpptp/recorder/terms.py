@@ -57,10 +57,12 @@ def of_cause(code: str) -> str:
 
 
 def of_subject(
-    cls: str, severity: int, client: int | None, group: str, user: str, cause: str
+    cls: str, severity: int, client: int | None, group: str, user: str, account: str, cause: str
 ) -> list[str]:
     """Every term of what an event is about."""
     found = [of_class(cls), of_severity(severity), of_group(group), of_user(user)]
+    if account not in ("", user):
+        found.append(of_user(account))
     if cause:
         found.append(of_cause(cause))
     if client is not None:

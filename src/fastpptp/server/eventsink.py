@@ -133,7 +133,8 @@ class MemoryRecorder:
 class EventSink:
     """Records events: `record(occurrence)`.
 
-    `later` calls something after so many seconds, as a loop's call_later; `clock` is monotonic.
+    `later` calls something after so many seconds, as a loop's call_later; `clock` is monotonic;
+    `whose` adds to an event that is told whom it concerns.
     """
 
     def __init__(
@@ -145,6 +146,7 @@ class EventSink:
         wall: Callable[[], datetime] = wall_clock,
         clock: Callable[[], float] = time.monotonic,
         flood: Flood | None = None,
+        whose: Callable[[Occurrence], Occurrence] = lambda occurrence: occurrence,
     ) -> None:
         self.recorder = recorder
         self._numbering = Numbering(policy, recorder.last_sequence)
@@ -152,6 +154,7 @@ class EventSink:
         self._wall = wall
         self._clock = clock
         self._flood = flood or Flood()
+        self._whose = whose
         self._telling = False
 
     @property
@@ -188,8 +191,8 @@ class EventSink:
                 self._telling = True
                 self._later(INTERVAL, self.tell)
             return
-        sequence = self._numbering.sequence
-        self.recorder.record(EventRecord(sequence, self._wall(), tally.repeat, occurrence, places))
+        sequence, about = self._numbering.sequence, self._whose(occurrence)
+        self.recorder.record(EventRecord(sequence, self._wall(), tally.repeat, about, places))
 
     def go_on_above(self, sequence: int) -> None:
         """Number what happens from now on higher than this."""

@@ -36,6 +36,7 @@ from fastpptp.server.net import BACKLOG
 from fastpptp.server.past import Past, flat
 from fastpptp.server.reach import Reach
 from fastpptp.server.tracer import Tracer
+from fastpptp.server.whose import Whose
 from fastpptp.session import Cause, SessionView
 from fastpptp.settings.resolve import PolicySnapshot
 from fastpptp.store.history import Recorded
@@ -114,7 +115,8 @@ class Headend:
         workers = Workers(dataplane.workers, movable=dataplane.movable)
         self.manager = SessionManager(policy, rng=os.urandom, workers=workers)
         self.recorder = recorder or MemoryRecorder(policy.events)
-        self.events = EventSink(policy.events, self.recorder, _call_later)
+        self._whose = Whose(policy)
+        self.events = EventSink(policy.events, self.recorder, _call_later, whose=self._whose)
         self.past = Past(self.recorder, self._counted, _departed, _call_later)
         self._store_lost = False
         self._answers = LocalAnswers(
@@ -213,6 +215,7 @@ class Headend:
         """Go by this policy from now on."""
         now = asyncio.get_running_loop().time()
         self.events.update(policy.events)
+        self._whose.update(policy)
         self._answers.update(policy)
         self._follow(policy)
         self._do(self.manager.update(policy, now))

@@ -132,6 +132,46 @@ def test_sessions(tmp_path: Path) -> None:
     run(tmp_path, test)
 
 
+@pytest.mark.parametrize("group", ["pptpgroup", None])
+def test_everything_of_a_user_is_found_by_group_and_account(
+    tmp_path: Path, group: str | None
+) -> None:
+    """A login that works and one that does not, both with a realm; and the base group's names."""
+
+    async def test(made: Served) -> None:
+        tree = profiles.default()
+        users = {name: replace(user, group=group) for name, user in tree.users.items()}
+        tree = replace(tree, users=users, base={**tree.base, "strip_realm": True})
+        made.rig.database.policies.append(tree)
+        await made.rig.headend.reload()
+        client = await made.rig.dial_up(link_config("pptpuser@corp"))
+        await made.rig.dial(link_config("CORP\\pptpuser", password="wrong"))
+        await made.rig.dial(link_config("nobody@corp"))
+        await until(lambda: made.rig.texts().count("PPP/9") == 2)
+        name = group or "Base Group"
+        assert await sessions(made, group=name) == [1]
+        assert await sessions(made, group="another") == []
+        assert await sessions(made, group="") == ([] if group else [1])
+        assert await made.ask(made.client.logout, group=name) == [1]
+        await until(lambda: client.client.calls[0].ended is not None)
+        await until(lambda: "PPTP/35" in made.rig.texts())
+        for words in {"group": name}, {"user": "pptpuser"}:
+            page = await made.ask(made.client.events, **words)
+            found = {f"{e['class']}/{e['number']} {e['user']}" for e in page["events"]}
+            assert {"PPP/8 pptpuser@corp", "PPTP/35 pptpuser@corp"} <= found
+            assert {"AUTH/5 CORP\\pptpuser", "PPP/9 CORP\\pptpuser"} <= found
+            assert not any("nobody" in event for event in found)
+        typed = (await made.ask(made.client.events, user="pptpuser@corp"))["events"]
+        assert {event["user"] for event in typed} == {"pptpuser@corp"}
+        assert {event["account"] for event in typed} == {"pptpuser"}
+
+    run(tmp_path, test)
+
+
+async def sessions(made: Served, **words: str) -> list[int]:
+    return [row["id"] for row in await made.ask(made.client.sessions, **words)]
+
+
 @pytest.mark.parametrize(
     ("words", "found"),
     [

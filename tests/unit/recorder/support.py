@@ -25,11 +25,12 @@ def told(
     client: int | None = None,
     group: str = "",
     user: str = "",
+    account: str = "",
     code: str = "",
     seconds: float = 0.0,
 ) -> EventRecord:
     """A record `seconds` after noon."""
-    fields = {"group": group, "user": user, "code": code}
+    fields = {"group": group, "user": user, "account": account, "code": code}
     peer = None if client is None else IPv4Address(client)
     happened = Told(cls, 47, peer, fields, words, severity, shown=True)
     return EventRecord(sequence, NOON + timedelta(seconds=seconds), 1, happened, LOGGED)

@@ -36,6 +36,7 @@ def records(count: int, seed: int) -> list[EventRecord]:
                 sequence, words, cls=rng.choice(CLASSES), severity=rng.randint(1, 13),
                 client=rng.choice((None, 7, 8, 9)), group=rng.choice(("", "sales", "Base Group")),
                 user=rng.choice(("", "alice", "bob", f"u{rng.randint(0, 99)}")),
+                account=rng.choice(("", "alice", "u5", f"u{rng.randint(0, 99)}")),
                 code=rng.choice(("", "", "throttled", "loopback")), seconds=seconds,
             )
         )  # fmt: skip
@@ -98,7 +99,8 @@ QUERIES = st.builds(
 def key(record: EventRecord) -> tuple[object, ...]:
     return (
         record.sequence, record.wall, record.repeat, record.cls, record.number, record.severity,
-        record.peer, record.group, record.user, record.occurrence.cause, record.text(),
+        record.peer, record.group, record.user, record.account, record.occurrence.cause,
+        record.text(),
     )  # fmt: skip
 
 

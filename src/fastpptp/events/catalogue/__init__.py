@@ -89,8 +89,9 @@ PER_FIELD: Mapping[str, str] = MappingProxyType(
     }
 )
 
-# Who it is about, and the code of its cause (causes.py): allowed on every event.
-CONTEXT = frozenset({"code", "group", "user"})
+# Who it is about (`user` as it was typed, `account` whom that stands for), and the code of its
+# cause (causes.py): allowed on every event.
+CONTEXT = frozenset({"account", "code", "group", "user"})
 
 TABLES: Mapping[str, Kinds] = MappingProxyType(
     {
