@@ -22,6 +22,8 @@ from fastpptp.events.flood import Budget, Flood, Tier
 from fastpptp.events.log import EventPage, EventQuery
 from fastpptp.events.routing import EventPolicy
 from fastpptp.recorder.past import read_ended, read_totals
+from fastpptp.server import pulse
+from fastpptp.server import recording as module
 from fastpptp.server.eventsink import EventSink
 from fastpptp.server.recording import Recording
 from tests.cannot import cannot
@@ -297,6 +299,30 @@ def test_a_log_file_that_takes_nothing_holds_up_nobody(tmp_path: Path) -> None:
     began = time.monotonic()
     run(tmp_path, pipe, test)
     assert time.monotonic() - began < 15
+
+
+def test_a_log_that_waits_long_for_its_disk_is_no_hang(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its thread waits five seconds for who has the database, and the recorder lives on."""
+    monkeypatch.setattr(module, "SILENCE", 2.0)
+    monkeypatch.setattr(pulse, "LOOK", 0.1)
+    log = tmp_path / "log"
+    log.touch()
+
+    async def test(made: Recorded) -> None:
+        pid = made.recording._child.pid
+        with closing(sqlite3.connect(tmp_path / "events.db", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            made.happen(1, 10)
+            await made.until(lambda: "SYSTEM/134" in log.read_text())
+            assert made.status("event log")[3] == "database is locked"
+        assert made.recording._child.pid == pid
+        await made.until(lambda: "SYSTEM/135" in log.read_text())
+        assert (await made.page(classes=frozenset({"PPP"}))).total == 10
+        assert made.recording._child.pid == pid
+
+    run(tmp_path, log, test)
 
 
 def test_death_under_load_loses_nothing_of_the_log(tmp_path: Path) -> None:

@@ -64,6 +64,7 @@ class Recorder:
             "flush": self._flush,
             "clear": self._clear,
             "past": self._past,
+            "pulse": self._pulse,
             "stop": self._stop,
         }
 
@@ -209,6 +210,9 @@ class Recorder:
         """What the disk does not take now is tried again, now and then and at the end."""
         with suppress(OSError):
             self._keeper.hand_on(self._open_database().keep)
+
+    def _pulse(self) -> None:
+        self._say("pulse")
 
     def _stop(self) -> None:
         self._clean = True

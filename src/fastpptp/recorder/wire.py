@@ -11,6 +11,7 @@ are one installation's, run by one interpreter, and nobody else has the socket.
 | again | records that the recorder before this one may not have kept in the event log |
 | flush | a token, and whether files are meant, too: answered by `done` |
 | clear | a token: answered by `done` |
+| pulse | nothing: answered by `pulse`, at once |
 | past | totals since the installation by name, and lines of sessions that ended: see past.py |
 | stop | no more will come, and all is well |
 
@@ -19,6 +20,7 @@ are one installation's, run by one interpreter, and nobody else has the socket.
 | ready | the last sequence number it knows of, and what a start must tell: see `log.Opened` |
 | done | the token, and what went wrong or an empty string |
 | status | the newest number in the log, the newest that was read, a `sinks.SinkRow` a thread |
+| pulse | the loop runs, whatever the sinks wait for |
 | tell | an event: class, number, fields |
 """
 

@@ -46,6 +46,7 @@ class Child:
         self._ours: socket.socket | None = None
         self._pidfd = -1
         self._since = 0.0
+        self._killed_for = ""
         self._delay = RESTART
         self._loop: asyncio.AbstractEventLoop | None = None
         self._restart: asyncio.TimerHandle | None = None
@@ -71,6 +72,7 @@ class Child:
         self._ours = ours
         self._pidfd = os.pidfd_open(self._process.pid)
         self._since = time.monotonic()
+        self._killed_for = ""
         self._watch()
         self._started(ours)
 
@@ -78,6 +80,12 @@ class Child:
         """Start it again when it ends, from the running loop."""
         self._loop = asyncio.get_running_loop()
         self._watch()
+
+    def kill(self, reason: str) -> None:
+        """End it by force, for this reason, as soon as the system lets it go."""
+        if self._process is not None:
+            self._killed_for = reason
+            self._process.kill()
 
     def detach(self) -> None:
         """Let go of the loop."""
@@ -113,7 +121,7 @@ class Child:
         assert self._loop is not None
         status = self._process.wait()
         self._loop.remove_reader(self._pidfd)
-        self._ended(_reason(status))
+        self._ended(self._killed_for or _reason(status))
         self._let_go()
         ran = time.monotonic() - self._since
         self._delay = RESTART if ran >= WELL else min(2 * self._delay, LONGEST_RESTART)

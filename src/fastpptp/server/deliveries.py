@@ -65,13 +65,16 @@ class Deliveries:
         self._delivered[DATABASE] += delivered
         self._lost[DATABASE] += lost
 
-    def statuses(self, unsent: Mapping[int, int], again: int) -> Sequence[SinkStatus]:
-        """All counters, with what waits in the headend: `again` for the event log alone."""
+    def statuses(self, unsent: Mapping[int, int], again: int, problem: str) -> Sequence[SinkStatus]:
+        """All counters, with what waits in the headend: `again` for the event log alone.
+
+        `problem` is what is wrong with the recorder, or nothing.
+        """
         waiting = Counter({name: _share(unsent, place) for name, place in self._places.items()})
         waiting[DATABASE] += again
         for row in self._rows:
             waiting[row.name] += row.waiting
-        errors = {row.name: row.error for row in self._rows}
+        errors = {row.name: problem or row.error for row in self._rows}
         return tuple(
             SinkStatus(name, self._delivered[name], self._lost[name], waiting[name], error)
             for name, error in errors.items()

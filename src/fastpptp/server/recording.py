@@ -34,6 +34,7 @@ from fastpptp.recorder.wire import LOGGED, MASKS, Frames, Message, Setup, frame,
 from fastpptp.server.child import Child
 from fastpptp.server.deliveries import Deliveries, tally
 from fastpptp.server.eventsink import Above, Record
+from fastpptp.server.pulse import Pulse
 
 T = TypeVar("T")
 
@@ -50,6 +51,11 @@ UNKEPT = 50_000
 READY_WAIT = 12.0
 ANSWER_WAIT = 10.0
 SEND_WAIT = 2.0
+
+# Seconds of silence after which one that is ready, or that is still to be, is ended by force. Its
+# loop never waits for disk or network, but it opens the log, and brings it to a new version.
+SILENCE = 20.0
+OPENING = 300.0
 
 
 class _Frame(NamedTuple):
@@ -71,6 +77,7 @@ class Recording:
         self._files = (*((LogFile(log_file),) if log_file is not None else ()), Console())
         self._followed = _followed(policy)
         self._child = Child(MODULE, started=self._connected, ended=self._ended)
+        self._pulse = Pulse(lambda: self._put(_Frame(frame("pulse"))), self._is_silent)
         self._thread = ThreadPoolExecutor(1, "fastpptp-events")
         self._socket: socket.socket | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -93,7 +100,7 @@ class Recording:
         self._last_token = 0
         self._deliveries = Deliveries()
         self._gone: Counter[str] = Counter()  # what the sinks lost with a recorder, untold
-        self._news: list[Occurrence] = []
+        self._news: deque[Occurrence] = deque()
         self._ready = False
         self._clean = False
         self.last_sequence = 0
@@ -146,20 +153,20 @@ class Recording:
         self._child.supervise()
         if self._socket is not None:
             self._loop.add_reader(self._socket, self._readable)
-        for occurrence in self._news:
-            record(occurrence)
-        self._news.clear()
+            self._watch()
+        self._tell_losses()
 
     def stop(self) -> None:
         if self._loop is None:
             return
         self._detach()
+        self._pulse.stop()
         self._child.detach()
         self._loop = None
         self._tell = lambda occurrence: None
 
     def record(self, record: EventRecord) -> None:
-        if self._waiting + len(self._gathered) >= BACKLOG:
+        if self._is_full:
             self._lost += 1
             self._overflow[MASKS[record.destinations]] += 1
             return
@@ -203,7 +210,13 @@ class Recording:
                 unsent += tally(waiting.packed)
         if not self._ready:
             again += len(self._unkept)
-        return self._deliveries.statuses(unsent, again)
+        return self._deliveries.statuses(unsent, again, self._problem())
+
+    def _problem(self) -> str:
+        """What is wrong with the recorder now."""
+        if self._ready:
+            return "the recorder does not answer" if self._pulse.is_weak else ""
+        return f"the recorder ended ({self._ended_because})" if self._ended_because else ""
 
     def totals(self) -> Mapping[str, int] | None:
         try:
@@ -223,7 +236,9 @@ class Recording:
         return await asyncio.wrap_future(self._thread.submit(ask))
 
     async def _ask(self, name: str, *words: Any) -> str:
-        """What the recorder answers. TimeoutError."""
+        """What the recorder answers. TimeoutError; who asks one that is silent does not wait."""
+        if self._pulse.is_weak:
+            raise TimeoutError
         self._last_token += 1
         token = self._last_token
         answer = self._tokens[token] = asyncio.get_running_loop().create_future()
@@ -289,9 +304,18 @@ class Recording:
         while len(self._unkept) > UNKEPT:
             self._dropped = self._unkept.popleft()[0]
 
+    @property
+    def _is_full(self) -> bool:
+        return self._waiting + len(self._gathered) >= BACKLOG
+
     def _tell_losses(self) -> None:
+        """And what else had to wait for room, or for the loop."""
+        if self._loop is None:
+            return
         now = time.monotonic()
-        if not self._lost or self._waiting >= BACKLOG:
+        while self._news and not self._is_full:
+            self._tell(self._news.popleft())
+        if not self._lost or self._is_full:
             return
         if self._lost_told_at is not None and now - self._lost_told_at < INTERVAL:
             return
@@ -312,6 +336,7 @@ class Recording:
             assert self._loop is not None
             self._loop.remove_reader(self._socket)  # the child's supervision says why
             return
+        self._pulse.heard()
         self._read_frames(data)
 
     def _read_frames(self, data: bytes) -> None:
@@ -344,7 +369,7 @@ class Recording:
         self._overflow.clear()
 
     def _say(self, occurrence: Occurrence) -> None:
-        if self._loop is None:
+        if self._loop is None or self._is_full:
             self._news.append(occurrence)
         else:
             self._tell(occurrence)
@@ -359,6 +384,14 @@ class Recording:
         connection.setblocking(False)
         connection.send(self._begin())
         self._loop.add_reader(connection, self._readable)
+        self._watch()
+
+    def _watch(self) -> None:
+        self._pulse.start(SILENCE if self._ready else OPENING)
+
+    def _is_silent(self) -> None:
+        patience = SILENCE if self._ready else OPENING
+        self._child.kill(f"killed, for it did not answer for {patience:.0f} s")
 
     def _is_ready(
         self, sequence: int, kept: int, unclean: str, aside: tuple[str, str, str] | None
@@ -372,6 +405,7 @@ class Recording:
         elif unclean:
             self._say(occur("SYSTEM", 130, **unclean_fields(kept, unclean)))
         if self._loop is not None:
+            self._watch()
             self._write()
 
     def _hand_again(self, kept: int) -> None:
@@ -399,6 +433,7 @@ class Recording:
             while self._socket is not None and (data := self._socket.recv(READ)):
                 self._read_frames(data)
         self._detach()
+        self._pulse.stop()
         self._socket, self._ready, self._sent = None, False, 0
         if self._ended_because:  # of one that never was ready
             self._tell_end(again=0, lost=0)

@@ -23,6 +23,7 @@ from fastpptp.events.routing import (
     Transport,
 )
 from fastpptp.recorder.sinks import SinkStatus
+from fastpptp.server import pulse
 from fastpptp.server import recording as module
 from fastpptp.server.eventsink import EventSink
 from fastpptp.server.recording import Recording
@@ -49,7 +50,7 @@ class Recorded:
 
     async def told(self, number: int, part: str = "") -> str:
         """The words of SYSTEM/number, once it is told with this in it."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(20):
             while True:
                 page = await self.page(EventQuery(classes=frozenset({"SYSTEM"})))
                 for record in page.records:
@@ -205,6 +206,42 @@ def test_what_waits_for_a_sink_when_the_recorder_dies_is_counted_and_told(
         assert made.status(DEAD).lost == 33
         await made.until(lambda: made.status(DEAD).waiting == made.count - 33)
         await made.until(lambda: made.status("event log") == ("event log", made.count, 0, 0, ""))
+
+    run(tmp_path, test, dead)
+
+
+def test_a_recorder_that_hangs_is_seen_and_replaced(
+    tmp_path: Path, dead: EventPolicy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the headend cannot send waits or is lost, and counts; nothing is forgotten later."""
+    monkeypatch.setattr(module, "BACKLOG", 500)
+    monkeypatch.setattr(module, "SILENCE", 2.0)
+    monkeypatch.setattr(pulse, "LOOK", 0.1)
+
+    async def test(made: Recorded) -> None:
+        made.happen(22)
+        await made.told(134, DEAD)
+        await made.until(lambda: made.status(DEAD).waiting == made.count == 23)
+        await made.until(lambda: made.status("event log").delivered == 23)
+        made.kill(signal.SIGSTOP)
+        while not made.recording._lost:
+            made.happen(100)
+            await asyncio.sleep(0)
+        lost, waiting = made.recording._lost, made.recording._waiting
+        for name in ("event log", DEAD):
+            assert made.status(name).lost == lost
+            assert made.status(name).waiting >= waiting
+        await made.until(lambda: made.status("event log").error == "the recorder does not answer")
+        assert (await made.page()).total == 23  # at once
+        said = await made.told(131)
+        assert said.startswith("The recorder ended (killed, for it did not answer for 2 s) and was")
+        assert said.endswith(", which lacks at most 0")
+        assert (await made.told(132)).startswith(f"{lost} events were lost")
+        log = ("event log", lost, 0, "")
+        await made.until(lambda: made.status("event log")[:1] + made.status("event log")[2:] == log)
+        assert made.status("event log").delivered == made.count - lost
+        server = made.status(DEAD)
+        assert server.lost + server.waiting == made.count
 
     run(tmp_path, test, dead)
 

@@ -144,8 +144,9 @@ SYSTEM: Kinds = {
         WARNING_HIGH,
         "The recorder ended ({reason}) and was started again: {again} events were handed to "
         "the event log once more, which lacks at most {lost}",
-        "The process that keeps the event log died. What waited in it for log file, console, "
-        "syslog, mail and traps is lost: SYSTEM/137 has how many events, for each.",
+        "The process that keeps the event log died, or did not answer for 20 seconds and was "
+        "killed: a disk or a server that is slow is no reason for that. What waited in it for log "
+        "file, console, syslog, mail and traps is lost: SYSTEM/137 has how many events, for each.",
         "Look for what killed it; after a fault of its own standard error has a traceback.",
     ),
     132: EventType(
