@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from fastpptp.errors import UnavailableError
 from fastpptp.events.catalogue import occur
 from fastpptp.events.flood import Budget, Flood, Tier
 from fastpptp.events.log import EventPage, EventQuery
@@ -113,9 +114,10 @@ def fill(folder: Path) -> Path:
     return filler
 
 
-def saved(folder: Path) -> list[int]:
+def saved(folder: Path, *filters: str) -> list[int]:
     """The numbers that `fastpptp events save` writes."""
-    command = [sys.executable, "-m", "fastpptp", "events", "save", "-", "--format", "json"]
+    save = ["events", "save", "-", "--format", "json", *filters]
+    command = [sys.executable, "-m", "fastpptp", *save]
     done = subprocess.run(
         [*command, "--state-dir", folder], check=True, stdout=subprocess.PIPE, timeout=60
     )
@@ -282,6 +284,51 @@ def test_numbers_rise_though_the_log_was_out_of_sight_at_the_start(tmp_path: Pat
     found = saved(tmp_path)
     assert found == sorted(set(found))
     assert found[:82] == list(range(1, 83))
+
+
+def test_what_waits_for_a_full_disk_is_emptied_with_the_log(
+    small_disk: Path, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+
+    async def test(made: Recorded) -> None:
+        made.happen(1, 10)
+        await made.recording.flush()
+        filler = fill(small_disk)
+        made.happen(11, 300)
+        await made.until(lambda: "is full" in made.status("event log")[3])
+        made.happen(301, 310)
+        with pytest.raises(UnavailableError, match=r"cannot be emptied: its disk, .* is full"):
+            await made.recording.clear()
+        await made.until(lambda: made.status("event log")[2] >= 300)
+        filler.unlink()
+        await made.recording.clear()
+        made.happen(400, 400)
+        await made.until(lambda: made.status("event log")[2] == 0)
+
+    run(small_disk, log, test)
+    assert len(saved(small_disk, "--class", "PPP")) == 1
+
+
+def test_a_log_that_is_damaged_while_it_is_written_is_put_aside(tmp_path: Path) -> None:
+    log, database = tmp_path / "log", tmp_path / "events.db"
+
+    async def test(made: Recorded) -> None:
+        made.recording.keep({"total_sessions": 7}, [LINE])
+        made.happen(1, 100)
+        await made.recording.flush()
+        with database.open("r+b") as file:
+            file.write(os.urandom(8192))
+        os.truncate(f"{database}-wal", 0)
+        await made.recording.clear()
+        await made.until(lambda: "SYSTEM/136" in log.read_text())
+        made.happen(101, 110)
+        assert (await made.page(classes=frozenset({"PPP"}))).total == 10
+        assert made.recording.totals() == {"total_sessions": 7}
+
+    run(tmp_path, log, test)
+    assert len(saved(tmp_path, "--class", "PPP")) == 10
+    assert min(saved(tmp_path)) > 100
 
 
 def test_a_log_file_that_takes_nothing_holds_up_nobody(tmp_path: Path) -> None:

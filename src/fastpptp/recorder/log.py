@@ -23,7 +23,7 @@ from typing import Any
 from fastpptp.events.log import EventRecord
 from fastpptp.obstacles import obstacle
 from fastpptp.recorder import past, terms
-from fastpptp.recorder.schema import ENDS, NEWEST, NewerError, connect, look
+from fastpptp.recorder.schema import ENDS, NEWEST, NewerError, address, connect, look
 from fastpptp.recorder.wire import EPOCH, MICROSECOND, microseconds
 
 INSERT = "INSERT INTO events VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
@@ -42,6 +42,9 @@ PASSING = frozenset(
         sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_NOMEM,
     }
 )  # fmt: skip
+
+# What tells that a file is no database of this kind, or none any more.
+UNREADABLE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 # How long another recorder, of a headend that has just died, is waited for. Seconds.
 TAKEOVER = 8.0
@@ -71,6 +74,8 @@ class EventDatabase:
         self._given = self._kept = 0
         self._last = self._passed_over = -1
         self._unsynced = False
+        self._aside: tuple[str, str, str] | None = None  # until there is a new one
+        self._rescued: tuple[dict[str, int], list[str]] = ({}, [])
         self.clean = False  # set before `close`: all that happened is in it
         self._lock = _locked(path.parent, patience)
         try:
@@ -115,8 +120,13 @@ class EventDatabase:
         return self._unsynced
 
     def sync(self) -> None:
-        """Have the disk hold what is committed. SQLite does it seldom, and it may take a while."""
+        """Have the disk hold what is committed, and see that it does.
+
+        SQLite does it seldom, and it may take a while.
+        """
         self._unsynced = False
+        with suppress(OSError):
+            self.check()
         with suppress(OSError):
             journal = os.open(f"{self._path}-wal", os.O_RDONLY | os.O_CLOEXEC)
             try:
@@ -137,15 +147,30 @@ class EventDatabase:
             self._refuse(error)
             raise OSError(errno.EIO, f"{self._path} is damaged and was put aside") from None
 
-    def clear(self) -> None:
+    def clear(self, sequence: int = 0) -> None:
+        """Drop all events: up to this number they count as kept."""
+        self.check()
         try:
+            kept = max(self._kept, sequence)
             with _Transaction(self._db):
                 for table in ("events", "blocks", "terms"):
                     self._db.execute(f"DELETE FROM {table}")
-                self._remember(next=self._next)
-            self._first = self._next
+                self._remember(next=self._next, emptied=kept)
+            self._first, self._kept = self._next, kept
         except sqlite3.Error as error:
             self._refuse(error)
+        self.check()
+
+    def check(self) -> None:
+        """Put it aside if others cannot read it: what this connection has cached may hide that."""
+        try:
+            with closing(look(self._path)) as database:
+                database.execute(ENDS).fetchone()
+        except sqlite3.Error as error:
+            if _code(error) in UNREADABLE:
+                self._refuse(error)
+        except (NewerError, OSError):
+            pass
 
     def close(self) -> None:
         try:
@@ -159,40 +184,51 @@ class EventDatabase:
 
     # Opening.
 
-    def _open(self, aside: tuple[str, str, str] | None = None) -> Opened:
+    def _open(self) -> Opened:
         try:
             self._db = connect(self._path)
             try:
-                return self._take_up(aside)
+                opened = self._take_up()
+                with _Transaction(self._db):
+                    past.write(self._db, *self._rescued)
+                self._aside, self._rescued = None, ({}, [])
+                return opened
             except BaseException:
                 self._db.close()
                 raise
         except NewerError as error:
             return self._anew(f"schema-{error}", f"a newer fastpptp made it (schema {error})")
         except sqlite3.Error as error:
-            if aside is not None or not _is_damaged(error):
+            if self._aside is not None or not _is_damaged(error):
                 raise _refused(self._path, error) from None
             return self._anew("damaged", str(error))
 
     def _anew(self, why: str, problem: str) -> Opened:
-        return self._open((str(self._path), str(_moved(self._path, why)), problem))
+        """Begin a new one with what can be read of the past; `_db` is closed."""
+        if self._aside is None:  # else the disk had no room for the new one
+            if not any(self._rescued):
+                self._rescued = _rescued(self._path)
+            self._aside = (str(self._path), str(_moved(self._path, why)), problem)
+        return self._open()
 
     def _refuse(self, error: sqlite3.Error) -> None:
         """Raise what may pass; put aside what cannot be used, and begin anew: see `opened`."""
         if not _is_damaged(error):
             raise _refused(self._path, error) from None
+        if self._aside is None:
+            self._rescued = past.rescue(self._db)  # its cache may know more than the file
         self._db.close()
         given = self._given
         self.opened = self._anew("damaged", str(error))
         self._given = given
 
-    def _take_up(self, aside: tuple[str, str, str] | None) -> Opened:
+    def _take_up(self) -> Opened:
         """Go on where the last recorder ended."""
         facts = dict(self._db.execute("SELECT name, value FROM facts"))
         first, last = self._db.execute(ENDS).fetchone()
         self._next = max(facts.get("next", 0), 0 if last is None else last + 1)
         self._first = self._next if first is None else first
-        opened = _seen(self._db, aside)
+        opened = _seen(self._db, self._aside)
         self._given, self._kept = opened.sequence, opened.kept
         if last is not None:
             self._last = max(self._last, opened.kept)
@@ -280,7 +316,7 @@ def peek(path: Path) -> Opened:
 def _seen(database: sqlite3.Connection, aside: tuple[str, str, str] | None = None) -> Opened:
     facts = dict(database.execute("SELECT name, value FROM facts"))
     newest = database.execute(NEWEST).fetchone()
-    kept = 0 if newest is None else newest[0]
+    kept = max(facts.get("emptied", 0), 0 if newest is None else newest[0])
     unclean = newest is not None and not facts.get("clean", 1)
     at = _moment(newest[1]) if unclean else ""
     return Opened(max(facts.get("given", 0), kept), kept, at, aside)
@@ -338,7 +374,12 @@ def _moment(at: int) -> str:
 
 
 def _is_damaged(error: sqlite3.Error) -> bool:
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF not in PASSING
+    return _code(error) not in PASSING
+
+
+def _code(error: sqlite3.Error) -> int:
+    """SQLite's primary code; 0 is Python's own refusal, such as of a connection that is closed."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
 def _refused(path: Path, error: sqlite3.Error) -> OSError:
@@ -362,6 +403,14 @@ def _locked(directory: Path, patience: float) -> int:
             time.sleep(LOOK)
         else:
             return descriptor
+
+
+def _rescued(path: Path) -> tuple[dict[str, int], list[str]]:
+    try:
+        with closing(sqlite3.connect(address(path, "mode=ro"), uri=True)) as database:
+            return past.rescue(database)
+    except sqlite3.Error:
+        return {}, []
 
 
 def _moved(path: Path, why: str) -> Path:

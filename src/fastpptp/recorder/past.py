@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -48,6 +48,22 @@ def write(database: sqlite3.Connection, totals: Mapping[str, int], ended: Sequen
     if ended:
         oldest = "(SELECT max(place) FROM ended) - ?"
         database.execute(f"DELETE FROM ended WHERE place <= {oldest}", (ENDED_KEPT,))
+
+
+def rescue(database: sqlite3.Connection) -> tuple[dict[str, int], list[str]]:
+    """What can be read of totals and ended sessions in a database that is damaged."""
+    totals: dict[str, int] = {}
+    ended: list[str] = []
+    with suppress(sqlite3.Error):
+        for name, value in database.execute("SELECT name, value FROM totals"):
+            if isinstance(name, str) and isinstance(value, int):
+                totals[name] = value
+    with suppress(sqlite3.Error):
+        for (line,) in database.execute("SELECT row FROM ended ORDER BY place"):
+            with suppress(TypeError, ValueError):
+                if isinstance(json.loads(line), dict):
+                    ended.append(line)
+    return totals, ended
 
 
 class Keeper:

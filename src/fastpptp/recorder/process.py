@@ -20,7 +20,7 @@ from fastpptp.events.log import EventRecord
 from fastpptp.recorder.log import EventDatabase, Opened, peek
 from fastpptp.recorder.outlets import Outlets
 from fastpptp.recorder.past import Keeper
-from fastpptp.recorder.sinks import SinkThread
+from fastpptp.recorder.sinks import EMPTIED, SinkThread
 from fastpptp.recorder.wire import Frames, Setup, frame, thaw, unpack
 
 READ = 1 << 20  # octets
@@ -192,15 +192,17 @@ class Recorder:
             thread.order(left.one)
 
     def _clear(self, token: int) -> None:
-        self._outlets.log.order(partial(self._clear_now, token))
+        self._outlets.log.order(partial(self._clear_now, token, self._last_sequence))
 
-    def _clear_now(self, token: int) -> None:
+    def _clear_now(self, token: int, sequence: int) -> object:
+        """What waits, and what the headend would hand on once more, is from before that, too."""
         try:
-            self._open_database().clear()
+            self._open_database().clear(sequence)
         except OSError as error:
             self._say("done", token, error.strerror or str(error))
-        else:
-            self._say("done", token, "")
+            return None
+        self._say("done", token, "")
+        return EMPTIED
 
     def _past(self, totals: dict[str, int], ended: list[str]) -> None:
         self._outlets.log.order(partial(self._keeper.add, totals, ended))

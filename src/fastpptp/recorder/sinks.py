@@ -65,6 +65,11 @@ class SinkRow(NamedTuple):
 
 
 Order: TypeAlias = Callable[[], object]
+_Placed: TypeAlias = tuple[Order, int]  # and how many records wait before it
+
+# See `SinkThread.order`.
+EMPTIED = object()
+
 Telling: TypeAlias = tuple[str, int, dict[str, str]]
 
 _NUMBERS = count()
@@ -119,7 +124,8 @@ class SinkThread:
     def order(self, order: Order) -> None:
         """Have this called on the thread once the records that wait now are delivered.
 
-        While they cannot be delivered, it is called at once.
+        While they cannot be delivered, it is called at once; what returns EMPTIED has done away
+        with them.
         """
         with self._changed:
             self._queue.append(order)
@@ -160,13 +166,12 @@ class SinkThread:
             records, orders = self._take()
             if records and not self._hand_on(records) and self._stopping:
                 break
-            for order in orders:
-                order()
+            self._carry_out(orders)
         with self._changed:
             self._lost += self._waiting
             self._waiting = 0
-            orders = [item for item in self._queue if not isinstance(item, EventRecord)]
-        for order in orders:
+            last = self._pull_orders()
+        for order, _ in last:
             order()
         if self._sink is not None:
             self._sink.close()
@@ -197,7 +202,7 @@ class SinkThread:
     def _has_orders(self) -> bool:
         return len(self._queue) > self._waiting
 
-    def _take(self) -> tuple[list[EventRecord], list[Order]]:
+    def _take(self) -> tuple[list[EventRecord], list[_Placed]]:
         """Records, which stay in the queue, and the orders that come next."""
         with self._changed:
             if self._retry_at is not None:
@@ -207,19 +212,39 @@ class SinkThread:
                 if not isinstance(item, EventRecord) or len(records) == self._batch:
                     break
                 records.append(item)
-            orders: list[Order] = []
+            orders: list[_Placed] = []
             if not records:
                 while self._queue and not isinstance(first := self._queue[0], EventRecord):
-                    orders.append(first)
+                    orders.append((first, 0))
                     self._queue.popleft()
             return records, orders
 
-    def _pull_orders(self) -> list[Order]:
+    def _pull_orders(self) -> list[_Placed]:
         """All orders out of the queue."""
-        orders = [item for item in self._queue if not isinstance(item, EventRecord)]
-        kept = [item for item in self._queue if isinstance(item, EventRecord)]
-        self._queue = deque(kept)
+        orders: list[_Placed] = []
+        kept: deque[EventRecord | Order] = deque()
+        for item in self._queue:
+            if isinstance(item, EventRecord):
+                kept.append(item)
+            else:
+                orders.append((item, len(kept)))
+        self._queue = kept
         return orders
+
+    def _carry_out(self, orders: Sequence[_Placed]) -> None:
+        gone = 0
+        for order, before in orders:
+            if order() is EMPTIED:
+                self._forget(before - gone)
+                gone = before
+
+    def _forget(self, count: int) -> None:
+        """Drop the first records; the sink, which did as it was told, is tried again at once."""
+        with self._changed:
+            for _ in range(count):
+                self._queue.popleft()
+            self._waiting -= count
+            self._retry_at, self._retry = None, RETRY
 
     def _hand_on(self, records: list[EventRecord]) -> bool:
         """Whether the sink took them, or never will."""

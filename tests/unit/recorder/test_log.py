@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from fastpptp.errors import UnavailableError
 from fastpptp.events.log import EventQuery
 from fastpptp.recorder import terms
 from fastpptp.recorder.log import EventDatabase, Opened, peek
+from fastpptp.recorder.past import read_ended, read_totals
 from fastpptp.recorder.query import read
 from fastpptp.recorder.schema import MIGRATIONS
 from tests.unit.recorder.support import NOON, fill, opened, told
@@ -135,6 +138,13 @@ def damage_tables(path: Path) -> None:
         file.write(os.urandom(path.stat().st_size - 8192))
 
 
+def spoil_first_page(path: Path) -> None:
+    """Underneath who has it open, and of the journal all."""
+    with path.open("r+b") as file:
+        file.write(os.urandom(8192))
+    os.truncate(f"{path}-wal", 0)
+
+
 def be_newer(path: Path) -> None:
     with closing(sqlite3.connect(path)) as raw:
         raw.execute(f"PRAGMA user_version={len(MIGRATIONS) + 1}")
@@ -162,6 +172,51 @@ def test_what_cannot_be_used_is_put_aside(path: Path, spoil: object, why: str) -
         assert Path(aside).read_bytes() == spoilt
         database.deliver([told(1)])
         assert sequences(path) == [1]
+
+
+@pytest.mark.parametrize("notice", [EventDatabase.clear, EventDatabase.sync])
+def test_damage_that_only_others_see(path: Path, notice: Callable[[EventDatabase], None]) -> None:
+    with opened(path) as database:
+        database.deliver([told(number) for number in range(1, 200)])
+        database.keep({"total_sessions": 7}, ['{"id": 1}'])
+        database._db.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        spoil_first_page(path)
+        database.deliver([told(200)])
+        with pytest.raises(UnavailableError, match="file is not a database"):
+            sequences(path)
+        notice(database)
+        assert database.opened.aside is not None
+        assert sequences(path) == []
+        database.deliver([told(201)])
+        assert sequences(path) == [201]
+        assert read_totals(path) == {"total_sessions": 7}
+        assert read_ended(path, lambda row: True, 1, 10).total == 1
+
+
+@pytest.mark.parametrize("spoil", ["events", "version"])
+def test_totals_are_taken_out_of_what_is_put_aside(path: Path, spoil: str) -> None:
+    with opened(path) as database:
+        database.keep({"total_sessions": 7}, ['{"id": 1}', '{"id": 2}'])
+        database.deliver([told(number, "x" * 5000) for number in range(200)])
+    if spoil == "version":
+        be_newer(path)
+    else:
+        with path.open("r+b") as file:
+            file.seek(path.stat().st_size // 2)
+            file.write(bytes(path.stat().st_size // 2))
+    with opened(path) as database:
+        assert database.opened.aside is not None
+    assert read_totals(path) == {"total_sessions": 7}
+    assert read_ended(path, lambda row: True, 1, 10).total == 2
+
+
+def test_what_was_emptied_counts_as_kept(path: Path) -> None:
+    with opened(path) as database:
+        database.deliver([told(1)])
+        database.clear(5)
+        assert database.kept == 5
+    with opened(path) as database:
+        assert database.opened == Opened(5, 5)
 
 
 def test_damage_in_the_midst_of_work(path: Path) -> None:

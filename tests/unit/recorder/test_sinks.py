@@ -14,7 +14,7 @@ from fastpptp.events.log import EventRecord
 from fastpptp.recorder import sinks
 from fastpptp.recorder.delivery import PartlyDeliveredError
 from fastpptp.recorder.files import FileSink, LogFile
-from fastpptp.recorder.sinks import SinkStatus, SinkThread
+from fastpptp.recorder.sinks import EMPTIED, SinkStatus, SinkThread
 from tests.unit.recorder.support import told
 
 
@@ -124,6 +124,24 @@ def test_one_that_fails_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
         assert (number, fields["seconds"], fields["count"]) == (135, "71", "3")
         assert thread.news(300.0) == []
     assert gate.got == list(range(1, 11))
+
+
+def test_what_waits_is_forgotten_when_it_is_emptied() -> None:
+    gate = Gate()
+    gate.failure = OSError(28, "No space left on device")
+    with running(gate) as thread:
+        thread.put(numbered(1, 3))
+        until(lambda: thread.status.error != "")
+        gate.open.clear()
+        thread.order(lambda: None)
+        thread.order(lambda: EMPTIED)
+        thread.put(numbered(4, 4))
+        thread.order(lambda: None)
+        gate.failure = None
+        gate.open.set()
+        until(lambda: not thread.status.waiting)
+        assert thread.status == SinkStatus("gate", 1, 0, 0, "")
+    assert gate.got == [4]
 
 
 def test_what_was_handed_on_is_not_handed_on_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -177,8 +177,11 @@ SYSTEM: Kinds = {
     136: EventType(
         WARNING_HIGH,
         "The event log {path} cannot be used: {problem}\n"
-        "It was put aside as {aside}, and a new one was begun",
-        "The database is damaged, or a newer fastpptp made it.",
+        "It was put aside as {aside}, and a new one was begun with what could be read of totals "
+        "and ended sessions",
+        "The database is damaged, or a newer fastpptp made it. Its events are not shown any more. "
+        "Totals since the installation, peaks and sessions that ended lie in it, too: a headend "
+        "that runs on has its totals yet, all else is taken over as far as it can be read.",
         "A newer one can be put back once that version runs again; a damaged one may be read with "
         "`sqlite3 FILE .recover`.",
     ),
