@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import select
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -13,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from fastpptp.recorder.past import read_totals
 from tests.headend import Headend
 from tests.hosts import Host, Hosts
 from tests.load import Load, Watch, configuration
@@ -134,6 +137,60 @@ def test_the_disk_is_full(site: Site) -> None:
             headend.wait(lambda: told(headend, 135), "does not say that all is well")
             assert told(headend, 134)
             assert tried(headend, *ADD)[0] == 0
+
+
+def test_killed_and_started_on_a_full_disk(site: Site) -> None:
+    with site.headend() as headend:
+        with site.clients() as load:
+            load.wait_for("up")
+        database = headend.state / "events.db"
+        headend.wait(
+            lambda: read_totals(database).get("total_sessions") == SESSIONS, "keeps no totals"
+        )
+        kill(headend)
+        ballast = fill(site.disk)
+        headend.start()
+        assert counted(headend) == SESSIONS
+        with site.clients() as load:
+            load.wait_for("up")
+        headend.wait(lambda: "SYSTEM/134" in headend.log.read_text(), "does not say it is full")
+        ballast.unlink()
+        headend.wait(lambda: told(headend, 135), "does not say that all is well", 40)
+        (was_not_closed,) = told(headend, 130)
+        assert "may be missing" in was_not_closed
+        saved = json.loads(headend.cli("events", "save", "-", "--format", "json"))
+        numbers = [event["sequence"] for event in saved]
+        assert numbers == sorted(set(numbers))
+        assert len(logins(headend)) == 2 * SESSIONS
+        fill(site.disk)
+        with site.clients() as load:
+            load.wait_for("up")
+        ballast.unlink()
+        assert headend.stop() == 0
+        headend.start()
+        assert counted(headend) == 3 * SESSIONS
+        ended = headend.json("sessions", "--ended", "--per-page", "1000")
+        assert len(ended) == 3 * SESSIONS
+
+
+def counted(headend: Headend) -> int:
+    """Sessions since the installation."""
+    found: int = headend.json("statistics")["since_installation"]["total_sessions"]
+    return found
+
+
+def kill(headend: Headend) -> None:
+    """It and its children, at once."""
+    assert headend.process is not None
+    process = Watch(headend).process
+    ends = [os.pidfd_open(pid) for pid in (int(process.name), *children(process))]
+    for end in ends:
+        signal.pidfd_send_signal(end, signal.SIGKILL)
+    for end in ends:
+        select.select([end], [], [], 20)
+        os.close(end)
+    headend.process.wait(20)
+    (headend.state / "admin.sock").unlink()
 
 
 def test_a_start_on_a_full_disk(site: Site) -> None:
