@@ -75,6 +75,7 @@ def session_detail(view: SessionView, row: Row, now: float, wall: datetime) -> d
         "assigned_by": view.assigned_by,
         "networks": list(map(str, view.networks)),
         "mppe": encryption,
+        "compression": None,  # settings and CCP refuse MPPC
         "local_call_id": view.local_call_id,
         "peer_call_id": view.peer_call_id,
         "serial": view.serial,

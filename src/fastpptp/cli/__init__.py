@@ -11,6 +11,7 @@ from fastpptp.cli.backup import backup, history, restore
 from fastpptp.cli.common import Commands, Environment, environment
 from fastpptp.cli.config import config
 from fastpptp.cli.debug import debug
+from fastpptp.cli.detail import session
 from fastpptp.cli.dial import dial
 from fastpptp.cli.doctor import doctor
 from fastpptp.cli.events import events
@@ -22,7 +23,7 @@ from fastpptp.cli.ping import ping_client
 from fastpptp.cli.pools import pool
 from fastpptp.cli.sections import SECTIONS, event_class
 from fastpptp.cli.serve import init, serve
-from fastpptp.cli.sessions import logout, reload, session, sessions
+from fastpptp.cli.sessions import logout, reload, sessions
 from fastpptp.cli.statistics import statistics
 from fastpptp.cli.top import top
 from fastpptp.cli.trace import trace

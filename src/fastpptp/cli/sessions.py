@@ -1,4 +1,4 @@
-"""fastpptp sessions, session, logout, reload: a running headend's commands."""
+"""fastpptp sessions, logout, reload: a running headend's commands."""
 
 from __future__ import annotations
 
@@ -27,9 +27,7 @@ from fastpptp.cli.common import (
     clock,
     environment,
     environment_in_any_case,
-    label,
     octets,
-    print_fields,
     word_options,
 )
 from fastpptp.errors import FastpptpError
@@ -46,6 +44,11 @@ def _moment(value: str | None) -> str:
     return (value or "-")[:19].replace("T", " ")
 
 
+def or_none(value: str | None) -> str:
+    """What a session does without is None, as the product writes it."""
+    return value or "None"
+
+
 SESSION_COLUMNS = (
     Column("ID", "id", right=True),
     Column("User", "user"),
@@ -55,7 +58,7 @@ SESSION_COLUMNS = (
     Column("Client Type", "client_type"),
     Column("Protocol", "protocol"),
     Column("Authentication", "method"),
-    Column("Encryption", "encryption", text=lambda value: value or "None"),
+    Column("Encryption", "encryption", text=or_none),
     Column("State", "state"),
     Column("Login Time", "login_time", text=_moment),
     Column("Duration", "duration", text=clock, right=True),
@@ -77,7 +80,7 @@ filters = word_options(
 )
 
 ENDED_COLUMNS = (
-    *(column for column in SESSION_COLUMNS if column.title not in ("Client Type", "State")),
+    *(column for column in SESSION_COLUMNS if column.title != "State"),
     Column("Ended", "ended_at", text=_moment),
     Column("Reason", "reason"),
     Column("Info", "info"),
@@ -197,23 +200,6 @@ def _watch(listing: Listing) -> None:
 def _screen(listing: Listing) -> Table:
     """The sessions, as much of them as the terminal has room for."""
     return rich_table(listing.columns, listing.rows())
-
-
-@click.command()
-@click.argument("session_id", metavar="ID", type=int)
-@environment
-def session(env: Environment, session_id: int) -> None:
-    """Show all about the session ID."""
-    found = env.headend().session(session_id)
-    env.answer(found, lambda: _print_detail(found))
-
-
-def _print_detail(found: Mapping[str, Any]) -> None:
-    counters = found["counters"]
-    skipped = ("counters", "mppe")
-    fields = {label(name): value for name, value in found.items() if name not in skipped}
-    fields["Duration"] = clock(found["duration"])
-    print_fields(fields | {label(name): value for name, value in counters.items()})
 
 
 @click.command()

@@ -60,12 +60,16 @@ def statistics(env: Environment, what: str | None, order: str | None) -> None:
 
 def _print_totals(found: Mapping[str, Any]) -> None:
     """What is counted beside what it came to since the installation."""
+    from fastpptp.manager.statistics import BY_CAUSE  # half of a command's start: only where needed
+
     ever = found["since_installation"]
     human = {label(name): value for name, value in found.items() if not isinstance(value, dict)}
     human["Reset at"] = found["reset_at"] or "never"
     for name in ("by_encryption", "by_method"):
         human |= {f"Sessions with {key}": count for key, count in found[name].items()}
-    human |= {f"Dropped, {reason}": count for reason, count in found["drops"].items()}
+    for name in BY_CAUSE:
+        human |= {_label_of(f"{name}.{cause}"): n for cause, n in found[name].items() if n}
+    human |= {f"Dropped, {reason}": count for reason, count in found["drops"].items() if count}
     print_fields(human)
     click.echo("\nSince the installation")
     print_fields({_label_of(name): ever[name] for name in sorted(ever)})

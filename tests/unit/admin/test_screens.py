@@ -1,0 +1,55 @@
+"""What the screens say, in the product's words."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from fastpptp.cli import detail
+from tests.unit.admin.test_api import Served, pass_traffic, run
+from tests.unit.server.support import link_config, until
+
+
+def test_the_detail_has_the_words_of_the_lists(tmp_path: Path) -> None:
+    async def test(made: Served) -> None:
+        await made.rig.dial_up()
+        await pass_traffic(made, rx_octets=12_345, flow=1)
+        code, said = await made.cli("session", "1")
+        assert code == 0
+        told = dict(re.split(r":\s+", line, maxsplit=1) for line in said.splitlines())
+        titles = (await made.cli("sessions"))[1].splitlines()[0]
+        listed = re.split(r"\s{2,}", titles)
+        assert list(told)[:10] == [*listed[:9], "Compression"]
+        assert [told[name] for name in ("Public IP", "Assigned IP", "Authentication")] == [
+            "127.0.0.1", "172.16.1.10", "MSCHAP-V2",
+        ]  # fmt: skip
+        assert (told["Encryption"], told["Compression"]) == ("MPPE 128-bit stateless", "None")
+        assert (told["Rx Octets"], told["Flow"]) == ("12345", "Local")
+        assert {"Server Address", "Local Call ID", "Local PPD", "Tx ZLB"} <= told.keys()
+        clear = await made.ask(made.client.session, 1) | {"encryption": None}
+        assert dict(detail.fields(clear))["Encryption"] == "None"
+
+    run(tmp_path, test)
+
+
+def test_counts_by_cause_follow_the_reset(tmp_path: Path) -> None:
+    async def test(made: Served) -> None:
+        await made.rig.dial_up()
+        await made.cli("logout", "1")
+        await until(lambda: not made.rig.headend.manager.holdings()["closing_calls"])
+        await made.rig.dial(link_config(user="nobody"))
+        await until(lambda: made.rig.headend.statistics().logins_failed)
+
+        async def counted() -> dict[str, str]:
+            said = (await made.cli("statistics"))[1].partition("\nSince the installation\n")[0]
+            return dict(re.split(r":\s+", line, maxsplit=1) for line in said.splitlines())
+
+        told = await counted()
+        assert (told["Ended, admin-logout"], told["Logins failed, user-not-found"]) == ("1", "1")
+        await made.cli("statistics", "--reset")
+        assert "Ended, admin-logout" not in await counted()
+        await made.rig.dial(link_config(user="nobody"))
+        await until(lambda: made.rig.headend.statistics().logins_failed.total() == 2)
+        assert (await counted())["Logins failed, user-not-found"] == "1"
+
+    run(tmp_path, test)
