@@ -52,7 +52,7 @@ from aiohttp import web
 from fastpptp import __version__
 from fastpptp.admin import PREFIX, feed, views
 from fastpptp.admin.author import administrator, author
-from fastpptp.admin.body import read_body
+from fastpptp.admin.body import check_kinds, read_body
 from fastpptp.admin.debugging import Debug
 from fastpptp.admin.listing import listing
 from fastpptp.admin.meter import Meter
@@ -78,7 +78,9 @@ from fastpptp.session import Cause, SessionView
 
 PATH_LIMIT = 107  # sun_path without its NUL
 PING_WAIT = 2.0  # seconds
-
+LOGOUT_KINDS = {
+    "session": int, "user": str, "group": str, "address": str, "all": bool, "edited": bool,
+}  # fmt: skip
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Reload = Callable[[], Awaitable[Reloaded]]
@@ -188,6 +190,7 @@ class AdminApi:
 
     async def logout(self, request: web.Request) -> web.Response:
         body = dict(await read_body(request))
+        check_kinds(body, LOGOUT_KINDS)
         cause = Cause.ACCOUNT_CHANGED if body.pop("edited", False) else Cause.ADMIN_LOGOUT
         ended = self._headend.logout(selection(body), cause)
         if ended:

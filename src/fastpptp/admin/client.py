@@ -171,9 +171,10 @@ class AdminClient:
         timeout: float | None = TIMEOUT,
     ) -> Iterator[HTTPResponse]:
         """An answer that is no error, to be read within; what goes wrong there is told as ours."""
+        content = _content(body) if body else None
         connection = _UnixConnection(self._path, timeout)
         try:
-            connection.request(method, PREFIX + path, json.dumps(body) if body else None)
+            connection.request(method, PREFIX + path, content)
             response = connection.getresponse()
             if response.status >= 400:
                 raise _as_error(response.status, json.loads(response.read()))
@@ -194,6 +195,14 @@ class AdminClient:
             ) from None
         finally:
             connection.close()
+
+
+def _content(body: Mapping[str, object]) -> str:
+    """JSON, which would escape what is no UTF-8: UnicodeEncodeError has that text."""
+    for value in body.values():
+        if isinstance(value, str):
+            value.encode()
+    return json.dumps(body)
 
 
 class TraceStream:

@@ -22,7 +22,7 @@ from aiohttp import web
 
 from fastpptp.admin import PREFIX
 from fastpptp.admin.author import author
-from fastpptp.admin.body import read_body
+from fastpptp.admin.body import check_kinds, read_body
 from fastpptp.admin.query import Word, read_words, within, wrong
 from fastpptp.events.catalogue import SEVERITIES, occur
 from fastpptp.localtime import wall_clock
@@ -47,6 +47,7 @@ _HOW: Mapping[str, Word] = {
     "severity": Word(within(SEVERITIES[0], SEVERITIES[-1]), "1 to 13"),
     "minutes": Word(within(1, LONGEST), f"1 to {LONGEST}"),
 }
+KINDS = {"user": str, "address": str, "severity": int, "minutes": int}
 
 
 class Debug:
@@ -68,6 +69,7 @@ class Debug:
 
     async def start(self, request: web.Request) -> web.Response:
         body = await read_body(request)
+        check_kinds(body, KINDS)
         words = read_words({word: str(value) for word, value in body.items()}, {**_WHOM, **_HOW})
         user, address = words.get("user"), words.get("address")
         if (user is None) == (address is None):

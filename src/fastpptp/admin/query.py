@@ -16,7 +16,8 @@ from fastpptp.events.log import EVERY_CLIENT, LAST_PAGE, EventQuery
 from fastpptp.ppp.auth.types import AuthMethod
 from fastpptp.session import SessionState, SessionView
 
-LARGEST_PAGE = 10_000
+LARGEST_PAGE = 10_000  # what stands on it
+LAST_NUMBER = 1_000_000_000  # of a page
 ENDED_PAGE = 1000
 LARGEST_SEQUENCE = (1 << 63) - 1
 UNITS = {
@@ -253,21 +254,14 @@ def _numbers(text: str) -> frozenset[int]:
 
 
 def _classes(text: str) -> frozenset[str]:
-    found = frozenset(text.split(","))
+    found = frozenset(name.strip().upper() for name in text.split(","))
     if not found <= frozenset(CLASSES):
         raise ValueError
     return found
 
 
-def _count(text: str) -> int:
-    number = int(text)
-    if not 1 <= number <= LARGEST_PAGE:
-        raise ValueError
-    return number
-
-
-def _page(text: str) -> int:
-    return LAST_PAGE if text == "last" else 1 if text == "first" else _count(text)
+def _page(text: str) -> float:
+    return LAST_PAGE if text == "last" else 1 if text == "first" else _PAGE.read(text)
 
 
 def _sequence(text: str) -> int:
@@ -305,6 +299,9 @@ _TIME = Word(
     _time, "2026-01-31T18:00, 2026-01-31, 01/31/2026 18:00:00, or how long ago: 90s, 15m, 2h, 3d"
 )
 _SEQUENCE = Word(_sequence, "a sequence number")
+_PAGE = Word(within(1, LAST_NUMBER), f"1 to {LAST_NUMBER}")
+_PER_PAGE = Word(within(1, LARGEST_PAGE), f"1 to {LARGEST_PAGE}")
+_PAGE_WORDS = {"page": _PAGE, "per_page": _PER_PAGE}
 _EVENT_WORDS: Mapping[str, Word] = {
     "class": Word(_classes, f"any of {', '.join(CLASSES)}"),
     "severity": Word(_numbers, "1 to 13, as 1-5 or 1,3"),
@@ -318,8 +315,7 @@ _EVENT_WORDS: Mapping[str, Word] = {
     "after": _SEQUENCE,
     "before": _SEQUENCE,
     "newest": Word(read_flag, "0 or 1"),
-    "per_page": Word(_count, f"1 to {LARGEST_PAGE}"),
-    "page": Word(_page, f"1 to {LARGEST_PAGE}, first, last"),
+    "per_page": _PER_PAGE,
+    "page": Word(_page, f"{_PAGE.allowed}, first, last"),
 }
-_PAGE_WORDS = {name: Word(_count, f"1 to {LARGEST_PAGE}") for name in ("page", "per_page")}
 _EVENT_FIELDS = {"class": "classes", "severity": "severities", "newest": "newest_first"}

@@ -604,7 +604,8 @@ def test_an_edit_ends_sessions_when_it_is_asked_to(
     run(tmp_path, test)
 
 
-POST = b"POST /v1/logout HTTP/1.0\r\nContent-Length: %d\r\n\r\n%b"
+def post(body: bytes) -> bytes:
+    return b"POST /v1/logout HTTP/1.0\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
 
 
 @pytest.mark.parametrize(
@@ -616,17 +617,23 @@ POST = b"POST /v1/logout HTTP/1.0\r\nContent-Length: %d\r\n\r\n%b"
         (b"GET /v1/events?newest=yes HTTP/1.0\r\n\r\n", 422),
         (b"GET /v1/events?class=PTPP HTTP/1.0\r\n\r\n", 422),
         (b"GET /v1/events?page=0 HTTP/1.0\r\n\r\n", 422),
-        (POST % (1, b"{"), 422),
-        (POST % (2, b"[]"), 422),
-        (POST % (2, b"{}"), 422),
-        (POST % (27, b'{"session": 1, "all": true}'), 422),
-        (POST % (14, b'{"all": false}'), 422),
+        (post(b"{"), 422),
+        (post(b"[]"), 422),
+        (post(b"{}"), 422),
+        (post(b'{"session": 1, "all": true}'), 422),
+        (post(b'{"all": false}'), 422),
+        (post(b'{"session": true}'), 422),
+        (post(b'{"user": 1}'), 422),
+        (post(b'{"all": true, "edited":1}'), 422),
+        (post(b'{"user": "\\udcff"}'), 422),
     ],
 )
 def test_wrong_requests(tmp_path: Path, request_: bytes, status: int) -> None:
     async def test(made: Served) -> None:
+        await made.rig.dial_up()
         got, answer = await made.raw(request_)
         assert got == status
+        assert "CONFIG/104" not in made.rig.texts()
         assert answer["error"]
 
     run(tmp_path, test)

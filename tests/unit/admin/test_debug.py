@@ -127,14 +127,17 @@ def test_wrong_words(tmp_path: Path, words: tuple[str, ...], code: int, said: st
 
 
 @pytest.mark.parametrize(
-    "body", [b"{}", b'{"user": "a", "address": "192.0.2.1"}', b'{"user": "a", "colour": 1}']
-)
+    "body",
+    [b"{}", b'{"user": "a", "address": "192.0.2.1"}', b'{"user": "a", "colour": 1}',
+     b'{"user": 5}', b'{"user": null}', b'{"user": "a", "minutes": "5"}', b'{"user": "\\udcff"}'],
+)  # fmt: skip
 def test_wrong_requests(tmp_path: Path, body: bytes) -> None:
     async def test(made: Served) -> None:
         head = b"POST /v1/debug HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: "
         status, answer = await made.raw(head + str(len(body)).encode() + b"\r\n\r\n" + body)
         assert status == 422
         assert answer["problems"]
+        assert await made.ask(made.client.debugged) == []
 
     run(tmp_path, test)
 

@@ -80,6 +80,20 @@ def test_what_is_wrong_is_told(tmp_path: Path, option: str, value: str) -> None:
     run(tmp_path, test)
 
 
+@pytest.mark.parametrize(
+    "words",
+    [("debug",), ("sessions",), ("logout",), ("trace", "--pcap", "-")],
+    ids=lambda words: str(words[0]),
+)
+def test_a_name_that_is_not_utf_8_is_refused_alike(tmp_path: Path, words: tuple[str, ...]) -> None:
+    async def test(made: Served) -> None:
+        code, said = await made.cli(*words, "--user", "\udcff")
+        assert (code, said.splitlines()[-1]) == (2, "Error: an argument is not UTF-8: \\udcff")
+        assert await made.ask(made.client.debugged) == []
+
+    run(tmp_path, test)
+
+
 def test_what_is_only_odd_finds_nothing(tmp_path: Path) -> None:
     async def test(made: Served) -> None:
         for value in ("%", "' OR 1=1 --", "x" * 2000):

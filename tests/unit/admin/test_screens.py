@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 from fastpptp.cli import detail
 from tests.unit.admin.test_api import Served, pass_traffic, run
 from tests.unit.server.support import link_config, until
@@ -51,5 +53,30 @@ def test_counts_by_cause_follow_the_reset(tmp_path: Path) -> None:
         await made.rig.dial(link_config(user="nobody"))
         await until(lambda: made.rig.headend.statistics().logins_failed.total() == 2)
         assert (await counted())["Logins failed, user-not-found"] == "1"
+
+    run(tmp_path, test)
+
+
+@pytest.mark.parametrize(
+    ("classes", "ppp"), [("pptp", False), ("PPTP, PPP", True), ("Pptp,ppp", True)]
+)
+def test_classes_in_any_case(tmp_path: Path, classes: str, ppp: bool) -> None:
+    async def test(made: Served) -> None:
+        await made.rig.dial_up()
+        code, said = await made.cli("events", "--class", classes)
+        told = [cls in said for cls in (" PPTP/", " PPP/", " AUTH/")]
+        assert (code, told) == (0, [True, ppp, False])
+
+    run(tmp_path, test)
+
+
+def test_pages_end_where_the_log_does(tmp_path: Path) -> None:
+    """A log of a million events has more pages than one page may have events."""
+
+    async def test(made: Served) -> None:
+        await made.rig.dial_up()
+        code, said = await made.cli("events", "--per-page", "1", "--page", "20000")
+        last = (await made.cli("events", "--per-page", "1", "--page", "last"))[1]
+        assert (code, said) == (0, last)
 
     run(tmp_path, test)
