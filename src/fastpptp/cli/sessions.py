@@ -221,8 +221,18 @@ def logout(env: Environment, session_ids: tuple[int, ...], **whom: Any) -> None:
         ended = headend.logout(**words)
     plural = "" if len(ended) == 1 else "s"
     env.answer(ended, lambda: click.echo(f"{len(ended)} session{plural} ended."))
-    if missing := [str(one) for one in session_ids if one not in ended]:
-        raise FastpptpError(f"there is no session {', '.join(missing)}")
+    if missing := [one for one in session_ids if one not in ended]:
+        raise FastpptpError("\n".join(_why_not(headend, one) for one in missing))
+
+
+def _why_not(headend: AdminClient, number: int) -> str:
+    """What is with a session that could not be logged out."""
+    from fastpptp.admin.client import AdminError
+
+    with suppress(AdminError):
+        if headend.session(number):
+            return f"session {number} is ending already"
+    return f"there is no session {number}"
 
 
 @click.command()

@@ -37,7 +37,7 @@ from fastpptp.server.past import Past, flat
 from fastpptp.server.reach import Reach
 from fastpptp.server.tracer import Tracer
 from fastpptp.server.whose import Whose
-from fastpptp.session import Cause, SessionView
+from fastpptp.session import Cause, SessionState, SessionView
 from fastpptp.settings.resolve import PolicySnapshot
 from fastpptp.store.history import Recorded
 from fastpptp.trace.control import Endpoint
@@ -232,8 +232,9 @@ class Headend:
     def logout(
         self, wanted: Callable[[SessionView], bool], cause: Cause = Cause.ADMIN_LOGOUT
     ) -> list[SessionView]:
-        """End the sessions that are wanted; the answer is those."""
-        chosen = self.sessions(wanted)
+        """End the sessions that are wanted; the answer is those, but for what ends already."""
+        ending = SessionState.CLOSING
+        chosen = self.sessions(lambda view: view.state is not ending and wanted(view))
         now = asyncio.get_running_loop().time()
         for view in chosen:
             self._do(self.manager.terminate(view.id, cause, now))

@@ -80,3 +80,18 @@ def test_pages_end_where_the_log_does(tmp_path: Path) -> None:
         assert (code, said) == (0, last)
 
     run(tmp_path, test)
+
+
+def test_what_is_ending_is_not_logged_out_again(tmp_path: Path) -> None:
+    async def test(made: Served) -> None:
+        await made.rig.dial_up()
+        made.rig.receivers.clear()  # its LCP Terminate-Request is not answered
+        assert await made.cli("logout", "1") == (0, "1 session ended.\n")
+        code, said = await made.cli("logout", "1", "7")
+        assert (code, said.splitlines()) == (1, [
+            "0 sessions ended.", "fastpptp: session 1 is ending already", "there is no session 7",
+        ])  # fmt: skip
+        assert await made.cli("logout", "--all") == (0, "0 sessions ended.\n")
+        assert made.rig.texts("CONFIG") == ["CONFIG/104"]
+
+    run(tmp_path, test)
