@@ -7,7 +7,7 @@
 | GET /v1/sessions/top | as sessions, by, first, limit, watcher | a page (admin/ranking.py) |
 | GET /v1/sessions/ID | | one session in detail |
 | POST /v1/sessions/ID/ping | | address, server_address, rtt: seconds, null without a reply |
-| POST /v1/logout | session, user, users, group, address, or all: true; edited | sessions: which it ends |
+| POST /v1/logout | session, user, users, group, address, or all: true; edited | sessions ended |
 | POST /v1/tunnels/stop | peer | tunnels: how many are ended |
 | GET /v1/snapshot | | everything at once, a JSON value a line: see admin/snapshot.py |
 | GET /v1/events | see below | events, page, pages, total, exact, newest |

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import wraps
 from ipaddress import IPv4Address
@@ -34,7 +35,7 @@ class Failure(click.ClickException):
     """An error that a person must act on: its words on stderr, its kind as the exit code."""
 
     def __init__(self, error: Exception, exit_code: int, as_json: bool) -> None:
-        super().__init__(str(error))
+        super().__init__(_words(error))
         self.error = error
         vars(self)["exit_code"] = exit_code  # click declares it for the class
         self.as_json = as_json
@@ -67,6 +68,24 @@ class Commands(click.Group):
             raise Failure(error, exit_code(error), as_json) from error
         except UnicodeEncodeError as error:
             raise click.UsageError(f"an argument is not UTF-8: {shown(error.object)}") from error
+
+
+def _words(error: Exception) -> str:
+    """An error without the number that the system has for it."""
+    if not isinstance(error, OSError) or error.strerror is None:
+        return str(error)
+    return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """What goes wrong within has to do with this file."""
+    try:
+        yield
+    except OSError as error:
+        raise UnavailableError(
+            f"{path}: {error.strerror or error}", "choose another place"
+        ) from None
 
 
 def _tame(message: str) -> str:

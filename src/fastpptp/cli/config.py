@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from fastpptp.bootstrap import read_text, unknown_key
-from fastpptp.cli.common import Environment, environment, print_table
+from fastpptp.cli.common import Environment, environment, print_table, writing
 from fastpptp.cli.edit import (
     Editor,
     editing,
@@ -119,8 +119,9 @@ def export(env: Environment, file: Path) -> None:
     if str(file) == "-":
         click.echo(text, nl=False)
         return
-    file.touch(mode=0o600, exist_ok=True)  # before anything is in it
-    file.write_text(text, encoding="utf-8")
+    with writing(file):
+        file.touch(mode=0o600, exist_ok=True)  # before anything is in it
+        file.write_text(text, encoding="utf-8")
     env.answer({"file": str(file)}, lambda: click.echo(f"{file} written."))
 
 

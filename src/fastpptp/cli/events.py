@@ -14,7 +14,7 @@ from typing import IO, Any
 
 import click
 
-from fastpptp.cli.common import Environment, environment, print_table, word_options
+from fastpptp.cli.common import Environment, environment, print_table, word_options, writing
 from fastpptp.errors import ConfigurationError, FastpptpError, Problem, UnavailableError
 
 Event = Mapping[str, Any]
@@ -268,7 +268,11 @@ def _new(file: Path) -> Iterator[IO[str]]:
 
     if file.exists():
         raise FastpptpError(f"{file} exists: name another file, or remove it")
-    with new_file(file) as part, part.open("w", encoding="utf-8", newline="") as out:
+    with (
+        writing(file),
+        new_file(file) as part,
+        part.open("w", encoding="utf-8", newline="") as out,
+    ):
         yield out
 
 

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
-from fastpptp.cli.common import Environment, checked, environment, ipv4
-from fastpptp.errors import ConfigurationError, FastpptpError, Problem
+from fastpptp.cli.common import Environment, checked, environment, ipv4, writing
+from fastpptp.errors import ConfigurationError, FastpptpError, Problem, UnavailableError
 
 if TYPE_CHECKING:
     from fastpptp.admin.client import AdminClient, TraceStream
@@ -105,9 +105,10 @@ def opened(path: Path, force: bool) -> Iterator[BinaryIO]:
     if path == STANDARD_OUTPUT:
         yield sys.stdout.buffer
         return
-    if force:
-        path.unlink(missing_ok=True)
-    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, MODE)
+    with writing(path):
+        if force:
+            path.unlink(missing_ok=True)
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, MODE)
     with os.fdopen(file, "wb", buffering=0) as made:
         yield made
 
@@ -139,17 +140,30 @@ def copy(stream: TraceStream, file: BinaryIO, path: Path) -> BlockReader:
 
     reader = BlockReader()
     began = False
+    size, held = 0, in_words(reader)
     while data := stream.read():
         blocks = reader.feed(data)
         if blocks and not began:
             began = True
             announce(reader.comment, stream.sessions, path)
         try:
-            file.write(blocks)
-            file.flush()
+            write(file, blocks)
         except BrokenPipeError:  # whoever looked on has closed the window
             break
+        except OSError as error:
+            if path != STANDARD_OUTPUT:
+                file.truncate(size)
+            raise UnavailableError(f"{path}: {error.strerror}", f"it holds {held}") from None
+        size, held = size + len(blocks), in_words(reader)
     return reader
+
+
+def write(file: BinaryIO, blocks: bytes) -> None:
+    """All of them: a disk that is nearly full takes some at first."""
+    left = memoryview(blocks)
+    while left:
+        left = left[file.write(left) :]
+    file.flush()
 
 
 def announce(warning: str, sessions: int, path: Path) -> None:
@@ -165,7 +179,11 @@ def counts(reader: BlockReader) -> dict[str, int]:
     return {"outer": outer, "inner": inner, "lost": sum(reader.dropped.values())}
 
 
-def summary(reader: BlockReader, path: Path) -> str:
+def in_words(reader: BlockReader) -> str:
     told = counts(reader)
+    return f"{told['outer']} outer and {told['inner']} inner packets, {told['lost']} lost"
+
+
+def summary(reader: BlockReader, path: Path) -> str:
     where = "" if path == STANDARD_OUTPUT else f"{path}: "
-    return f"{where}{told['outer']} outer and {told['inner']} inner packets, {told['lost']} lost"
+    return where + in_words(reader)

@@ -39,6 +39,13 @@ def ports(data: bytes) -> list[tuple[str, int]]:
         return [(one.sniffed_on, one[UDP].sport) for one in found if UDP in one]
 
 
+def outer_packets(data: bytes) -> int:
+    """How many a file has that is still written."""
+    reader = BlockReader()
+    reader.feed(data)
+    return reader.packets.get(0, 0)
+
+
 async def traced(api: Served) -> None:
     await until(lambda: bool(api.rig.dataplane.traced))
 
@@ -205,9 +212,42 @@ def test_only_a_plain_file_is_written(tmp_path: Path) -> None:
             code, output = await api.cli(*words)
             assert code == 4
             assert "is no plain file" in output
-        code, output = await api.cli("trace", "--user", "a", "--pcap", str(tmp_path / "no" / "f"))
-        assert code == 1
-        assert "No such file or directory" in output
+        path = tmp_path / "no" / "f"
+        assert await api.cli("trace", "--user", "a", "--pcap", str(path)) == (
+            3, f"fastpptp: {path}: No such file or directory\nchoose another place\n",
+        )  # fmt: skip
+        await until(lambda: not api.rig.headend.tracer.active)
+
+    run(tmp_path, test)
+
+
+def test_a_full_disk_is_told_with_what_the_file_holds(tmp_path: Path) -> None:
+    """A process that may write files of 4 KiB alone stands for it: no more goes in."""
+    path = tmp_path / "f"
+
+    async def test(api: Served) -> None:
+        await api.rig.dial_up()
+        process = await asyncio.create_subprocess_exec(
+            "prlimit", "--fsize=4096", sys.executable, "-B", "-m", "fastpptp", "trace", "--user",
+            "pptpuser", "--inner", "--pcap", str(path), "--state-dir", str(api.path.parent),
+            stderr=subprocess.PIPE,
+        )  # fmt: skip
+        await until(lambda: bool(api.rig.dataplane.traced), timeout=20)
+        assert process.stderr is not None
+        while b"Ctrl-C ends." not in await process.stderr.readline():
+            pass
+        copied(api.rig, Trace.OUTER_IN, 1)
+        await until(lambda: outer_packets(path.read_bytes()) == 1)
+        for number in range(2, 200):
+            copied(api.rig, Trace.OUTER_IN, number)
+        told = (await process.communicate())[1].decode()
+        assert process.returncode == 3
+        found = ports(path.read_bytes())
+        assert found == [("outer", number) for number in range(1, len(found) + 1)]
+        assert told == (
+            f"fastpptp: {path}: File too large\n"
+            f"it holds {len(found)} outer and 0 inner packets, 0 lost\n"
+        )
         await until(lambda: not api.rig.headend.tracer.active)
 
     run(tmp_path, test)

@@ -118,3 +118,17 @@ def test_a_bootstrap_file_places_the_store(empty: Installation, tmp_path: Path) 
 def test_help_says_what_exit_codes_mean() -> None:
     said = CliRunner().invoke(cli, ["--help"]).output
     assert "3 something is unavailable" in " ".join(said.split())
+
+
+def test_a_file_that_cannot_be_written(installed: Installation, tmp_path: Path) -> None:
+    path = tmp_path / "missing" / "file"
+    for words in (("config", "export"), ("config", "backup")):
+        assert installed.failed(3, *words, str(path)) == (
+            f"fastpptp: {path}: No such file or directory\nchoose another place\n"
+        )
+
+
+def test_the_systems_errors_have_no_numbers(installed: Installation, tmp_path: Path) -> None:
+    (tmp_path / "etc").touch()
+    said = installed.failed(1, "install-unit", "--root", str(tmp_path))
+    assert said == f"fastpptp: {tmp_path}/etc/systemd/system: Not a directory\n"

@@ -89,7 +89,7 @@ def test_people_see_the_products_lines(left: Installation) -> None:
         (("--until", "13/32/2026 00:00:00"), "until: '13/32/2026 00:00:00' is not valid"),
         (("--since", "999999999d"), "since: '999999999d' is not valid"),
         (("--per-page", "0"), "per_page: '0' is not valid (allowed: 1 to 10000)"),
-        (("--page", "next"), "page: 'next' is not valid (allowed: 1 to 10000, first, last)"),
+        (("--page", "next"), "page: 'next' is not valid (allowed: 1 to 1000000000, first, last)"),
         (("--user", "\udcff"), r"user: '\udcff' is not UTF-8"),
     ],
 )
@@ -117,6 +117,9 @@ def test_saved_as_printed_as_json_and_as_csv(left: Installation, tmp_path: Path)
     assert left.failed(1, "events", "save", str(text)) == (
         f"fastpptp: {text} exists: name another file, or remove it\n"
     )
+    missing = tmp_path / "missing" / "events"
+    said = f"fastpptp: {missing}: No such file or directory\nchoose another place\n"
+    assert left.failed(3, "events", "save", str(missing)) == said
     left.done("events", "save", str(tmp_path / "none"), "--format", "json", "--user", "nobody")
     assert json.loads((tmp_path / "none").read_text()) == []
 
