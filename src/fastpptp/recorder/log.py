@@ -230,7 +230,7 @@ class EventDatabase:
         self._first = self._next if first is None else first
         opened = _seen(self._db, self._aside)
         self._given, self._kept = opened.sequence, opened.kept
-        if last is not None:
+        if opened.kept:
             self._last = max(self._last, opened.kept)
         with _Transaction(self._db):
             self._remember(clean=0)

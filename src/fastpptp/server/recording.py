@@ -398,6 +398,7 @@ class Recording:
     ) -> None:
         self._ready = True
         self.last_sequence = max(self.last_sequence, sequence)
+        self._above(sequence)
         if aside is not None:
             self._say(occur("SYSTEM", 136, **aside_fields(aside)))
         if self._ended_because:

@@ -217,6 +217,8 @@ def test_what_was_emptied_counts_as_kept(path: Path) -> None:
         assert database.kept == 5
     with opened(path) as database:
         assert database.opened == Opened(5, 5)
+        database.deliver([told(2)])
+    assert sequences(path) == [6]
 
 
 def test_damage_in_the_midst_of_work(path: Path) -> None:
