@@ -8,6 +8,7 @@ from ipaddress import IPv4Address
 from typing import TYPE_CHECKING, Any
 
 import click
+from rich.cells import cell_len
 
 from fastpptp.cli.common import print_table, shown
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 Row = Mapping[str, Any]
+GAP = 2  # between two columns
 
 
 def by_word(value: Any) -> Any:
@@ -73,6 +75,21 @@ def print_rows(columns: Sequence[Column], rows: Iterable[Row]) -> None:
     titles = [column.title for column in columns]
     right = [column.title for column in columns if column.right]
     print_table(titles, ([column.cell(row) for column in columns] for row in rows), right=right)
+
+
+def fitting(
+    columns: Sequence[Column], rows: Sequence[Row], width: int, spare: Iterable[str]
+) -> Sequence[Column]:
+    """The columns that a screen has room for: the spare ones go, by their titles in this order."""
+    widths = {
+        column: max(map(cell_len, (column.title, *map(column.cell, rows)))) for column in columns
+    }
+    left = list(columns)
+    for title in spare:
+        if sum(widths[column] + GAP for column in left) - GAP <= width:
+            break
+        left = [column for column in left if column.title != title]
+    return left
 
 
 def rich_table(columns: Sequence[Column], rows: Iterable[Row]) -> Table:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -12,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from fastpptp.cli import live
 from fastpptp.cli.columns import (
     Column,
     by_address,
     chosen,
+    fitting,
     named,
     ordered,
     print_rows,
@@ -33,8 +34,6 @@ from fastpptp.cli.common import (
 from fastpptp.errors import FastpptpError
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from fastpptp.admin.client import AdminClient
 
 Ask = Callable[..., list[dict[str, Any]]]
@@ -65,6 +64,13 @@ SESSION_COLUMNS = (
     Column("Rx", "rx_octets", text=octets, right=True),
     Column("Tx", "tx_octets", text=octets, right=True),
 )
+
+# Without these a narrow terminal does, the first ones first.
+SPARE = (
+    "Protocol", "Login Time", "Client Type", "State", "Info", "Authentication", "Group",
+    "Encryption", "Duration", "Public IP", "Rx", "Tx",
+)  # fmt: skip
+UNCUT = 10_000  # columns of a file or a pipe
 
 
 # Which sessions.
@@ -175,31 +181,22 @@ def sessions(
     ask = pages.ask if ended else headend.sessions
     listing = Listing(ask, filters, shown_ones, order, reverse)
     if watch and not env.as_json:
-        _watch(listing)
+        _watch(listing, () if columns else SPARE)
     else:
         rows = listing.rows()
         env.answer(rows, lambda: print_rows(shown_ones, rows))
         pages.tell()
 
 
-def _watch(listing: Listing) -> None:
-    from rich.console import Console
-    from rich.live import Live
-
-    width = None if sys.stdout.isatty() else 200  # a file or a pipe cuts nothing
-    screen = Console(width=width, highlight=False)
-    with (
-        suppress(KeyboardInterrupt),
-        Live(_screen(listing), console=screen, screen=screen.is_terminal) as live,
-    ):
+def _watch(listing: Listing, spare: Sequence[str]) -> None:
+    console = live.console(UNCUT)
+    with suppress(KeyboardInterrupt), live.screens(console) as show:
         while True:
+            rows = listing.rows()
+            if console.is_terminal:  # it shows no more
+                rows = rows[: console.height]
+            show(rich_table(fitting(listing.columns, rows, console.width, spare), rows))
             time.sleep(1)
-            live.update(_screen(listing))
-
-
-def _screen(listing: Listing) -> Table:
-    """The sessions, as much of them as the terminal has room for."""
-    return rich_table(listing.columns, listing.rows())
 
 
 @click.command()

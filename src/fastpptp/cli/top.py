@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from fastpptp.cli import live
 from fastpptp.cli.columns import Column, by_address, rich_table
 from fastpptp.cli.common import Environment, bits, clock, environment, octets, shown
 
@@ -149,16 +150,13 @@ def _run(
     headend: AdminClient, screen: Screen, interval: float, count: int | None,
     wait: Callable[[float], str],
 ) -> None:  # fmt: skip
-    from rich.console import Console
-    from rich.live import Live
-
-    console = Console(highlight=False)
+    console = live.console()
     rows = max(console.height - HEAD, 1)
     before = after = read(headend, screen, rows)
     drawn = 0
-    with Live(console=console, screen=console.is_terminal, auto_refresh=False) as live:
+    with live.screens(console) as show:
         while True:
-            live.update(screen.show(before, after), refresh=True)
+            show(screen.show(before, after))
             drawn += 1
             if drawn == count:
                 return
@@ -167,7 +165,7 @@ def _run(
                 if not screen.press(key, after.page["total"]):
                     return
                 after = replace(after, page=screen.page(headend, rows))
-                live.update(screen.show(before, after), refresh=True)
+                show(screen.show(before, after))
             rows = max(console.height - HEAD, 1)
             before, after = after, read(headend, screen, rows)
 

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import fcntl
+import os
+import pty
 import re
+import signal
+import struct
+import sys
+import termios
+from asyncio.subprocess import DEVNULL, PIPE, Process
 from pathlib import Path
 
 import pytest
@@ -95,3 +104,66 @@ def test_what_is_ending_is_not_logged_out_again(tmp_path: Path) -> None:
         assert made.rig.texts("CONFIG") == ["CONFIG/104"]
 
     run(tmp_path, test)
+
+
+@pytest.mark.parametrize(
+    ("words", "head"),
+    [
+        (("sessions", "--watch"), b"User  "),
+        (("top", "--interval", "0.2"), b"  sessions 1 (peak 1)"),
+    ],
+    ids=lambda words: str(words[0]),
+)
+def test_screens_come_through_a_pipe_one_by_one(
+    tmp_path: Path, words: tuple[str, ...], head: bytes
+) -> None:
+    async def test(made: Served) -> None:
+        await made.rig.dial_up()
+        process = await started(made, *words, stdout=PIPE)
+        assert process.stdout is not None
+        seen = 0
+        while seen < 2:
+            seen += head in await asyncio.wait_for(process.stdout.readline(), 20)
+        process.send_signal(signal.SIGINT)
+        assert b"Traceback" not in (await process.communicate())[0]
+        assert process.returncode == 0
+
+    run(tmp_path, test)
+
+
+@pytest.mark.parametrize(
+    ("words", "titles"),
+    [
+        ((), ["ID", "User", "Public IP", "Assigned IP", "Encryption", "Duration", "Rx", "Tx"]),
+        (("--columns", "user,group"), ["User", "Group"]),
+    ],
+)
+def test_a_narrow_terminal_has_whole_columns(
+    tmp_path: Path, words: tuple[str, ...], titles: list[str]
+) -> None:
+    async def test(made: Served) -> None:
+        await made.rig.dial_up()
+        ours, its = pty.openpty()
+        fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("4H", 24, 80, 0, 0))
+        process = await started(made, "sessions", "--watch", *words, stdout=its)
+        os.close(its)
+        said = b""
+        while b"pptpuser" not in said:
+            said += await asyncio.wait_for(asyncio.to_thread(os.read, ours, 65536), 20)
+        process.send_signal(signal.SIGINT)
+        await process.wait()
+        os.close(ours)
+        text = re.sub(r"\x1b\[[?0-9;]*[a-zA-Z]", "", said.decode())
+        (line,) = [line for line in text.splitlines() if "User" in line]
+        assert re.split(r"\s{2,}", line.strip()) == titles
+        assert "…" not in text
+
+    run(tmp_path, test)
+
+
+async def started(made: Served, *words: str, stdout: int) -> Process:
+    """A command as a process of its own."""
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "fastpptp", *words, "--state-dir", str(made.path.parent),
+        stdin=DEVNULL, stdout=stdout, env={**os.environ, "TERM": "xterm"},
+    )  # fmt: skip
