@@ -85,9 +85,10 @@ bench: $(CORE) $(TOOLS) ## measure; writes bench/results/
 	@$(PY) -m bench $(BENCH)
 
 .PHONY: docs
-docs: $(CORE) ## docs/settings.md, metrics.md, events.md, snmp.md and the MIB, made from the declarations
+docs: $(CORE) ## docs/settings.md, metrics.md, drops.md, events.md, snmp.md and the MIB, made from the declarations
 	@$(PY) -m fastpptp.settings.reference docs/settings.md
 	@$(PY) -m fastpptp.admin.reference docs/metrics.md
+	@$(PY) -m fastpptp.admin.drops docs/drops.md
 	@$(PY) -m fastpptp.events.reference docs/events.md
 	@$(PY) -m fastpptp.snmp.reference docs/snmp.md docs/mibs/FASTPPTP-MIB.txt
 

@@ -41,7 +41,7 @@ LABELS: Mapping[str, str] = MappingProxyType(
         "method": "the authentication protocol, none before a login",
         "number": "the event's number in its class",
         "pool": "the range, first-last",
-        "reason": "why, as `fastpptp statistics` names it",
+        "reason": "why, as `fastpptp statistics` names it (docs/drops.md)",
         "sink": "as `fastpptp events sinks` names it",
         "version": "of the software",
         "worker": "its number, from 0",

@@ -11,8 +11,9 @@ from urllib.request import Request, urlopen
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-from fastpptp.admin import metrics, reference
+from fastpptp.admin import drops, metrics, reference
 from fastpptp.admin.monitor import MonitorServer
+from fastpptp.dataplane import DROP_TEXTS
 from fastpptp.errors import UnavailableError
 from fastpptp.manager.statistics import SetupTimes
 from fastpptp.session import Cause
@@ -156,6 +157,11 @@ def test_setup_times(seconds: float, bucket: int) -> None:
 
 def test_the_reference_is_not_stale() -> None:
     assert DOCUMENT.read_text() == reference.text(), "run `make docs`"
+    assert DOCUMENT.with_name("drops.md").read_text() == drops.text(), "run `make docs`"
+
+
+def test_every_reason_of_a_drop_is_explained() -> None:
+    assert tuple(drops.REASONS) == DROP_TEXTS
 
 
 def documented() -> dict[str, tuple[str, set[str], str]]:
