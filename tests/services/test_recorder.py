@@ -228,15 +228,17 @@ def test_what_is_kept_beside_events_outlives_a_full_disk(
 
 
 @pytest.mark.parametrize("index", ["there", "gone"])
-def test_a_start_on_a_full_disk_after_a_death(small_disk: Path, tmp_path: Path, index: str) -> None:
+def test_a_start_on_a_full_disk_after_a_death(
+    small_disk: Path, tmp_path: Path, index: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What was committed lies in the journal alone, and with no index nobody else can read it."""
     log = tmp_path / "log"
 
     async def before(made: Recorded) -> None:
         made.happen(1, 72)
         await made.recording.flush()
+        patch.setattr(sys, "executable", "/nowhere/python")  # no other writes what is left
         made.kill()
-        made.recording.stop()
 
     async def test(made: Recorded) -> None:
         assert made.recording.last_sequence == 72
@@ -248,7 +250,8 @@ def test_a_start_on_a_full_disk_after_a_death(small_disk: Path, tmp_path: Path, 
         await made.until(lambda: "SYSTEM/135" in log.read_text())
         await made.until(lambda: made.status("event log")[2] == 0)
 
-    run(small_disk, log, before)
+    with monkeypatch.context() as patch:
+        run(small_disk, log, before)
     if index == "gone":
         (small_disk / "events.db-shm").unlink()
     filler = fill(small_disk)
@@ -370,6 +373,34 @@ def test_a_log_that_waits_long_for_its_disk_is_no_hang(
         assert made.recording._child.pid == pid
 
     run(tmp_path, log, test)
+
+
+def test_what_one_that_hangs_has_at_the_end_another_one_writes(tmp_path: Path) -> None:
+    """All of the log; what the log file lacks is counted."""
+    log = tmp_path / "log"
+
+    async def test(made: Recorded) -> None:
+        made.happen(1, 10)
+        await made.recording.flush()
+        await made.until(lambda: made.status("log file")[0] == 10)
+        pid = made.recording._child.pid
+        assert pid is not None
+        os.kill(pid, signal.SIGSTOP)
+        made.happen(11, 20)
+        await asyncio.sleep(0)  # sent, and never read
+
+    async def later(made: Recorded) -> None:
+        records = (await made.page()).records
+        assert [record.sequence for record in records] == list(range(1, 23))
+        assert [record.text() for record in records[20:]] == [
+            "The recorder ended (killed, for it did not end in 6 s) and was started again: "
+            "10 events were handed to the event log once more, which lacks at most 0",
+            f"10 events that waited for the log file {log} when it was closed are lost: "
+            "the recorder ended (killed, for it did not end in 6 s)",
+        ]
+
+    run(tmp_path, log, test)
+    run(tmp_path, log, later)
 
 
 def test_death_under_load_loses_nothing_of_the_log(tmp_path: Path) -> None:

@@ -96,21 +96,27 @@ class Child:
             self._loop.remove_reader(self._pidfd)
         self._loop = None
 
-    def stop(self, wait: float = STOP_WAIT) -> None:
-        """Have it end: by EOF, and after `wait` seconds by force. This waits for it."""
+    def stop(self, wait: float = STOP_WAIT) -> str:
+        """Have it end: by EOF, and after `wait` seconds by force. This waits for it.
+
+        What was wrong with its end, or nothing.
+        """
         self.detach()
         process = self._process
         if process is None:
-            return
+            return ""
         if self._ours is not None:
             with suppress(OSError):
                 self._ours.shutdown(socket.SHUT_WR)
         try:
-            process.wait(wait)
+            status = process.wait(wait)
+            problem = _reason(status) if status else ""
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+            problem = f"killed, for it did not end in {wait:.0f} s"
         self._let_go()
+        return problem
 
     def _watch(self) -> None:
         if self._loop is not None and self._pidfd >= 0:

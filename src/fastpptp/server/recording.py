@@ -57,6 +57,9 @@ SEND_WAIT = 2.0
 SILENCE = 20.0
 OPENING = 300.0
 
+# Seconds for one to be ready that has but to write what another one left when the headend ends.
+LAST_READY_WAIT = 4.0
+
 
 class _Frame(NamedTuple):
     """A message to be sent; `packed` are the records in it."""
@@ -111,17 +114,21 @@ class Recording:
         """Start the recorder, and wait until it knows the log."""
         self._child.start()
         assert self._socket is not None
-        self._socket.settimeout(READY_WAIT)
         try:
-            with suppress(OSError):  # supervision and events say what is wrong
-                self._socket.sendall(self._begin())
-                while not self._ready and (data := self._socket.recv(READ)):
-                    self._read_frames(data)
+            self._greet(READY_WAIT)
         except BaseException:
             self._child.stop(0.0)
             raise
         self._socket.setblocking(False)
         return self
+
+    def _greet(self, wait: float) -> None:
+        assert self._socket is not None
+        self._socket.settimeout(wait)
+        with suppress(OSError):  # supervision and events say what is wrong
+            self._socket.sendall(self._begin())
+            while not self._ready and (data := self._socket.recv(READ)):
+                self._read_frames(data)
 
     def __exit__(
         self,
@@ -129,18 +136,39 @@ class Recording:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Have it write what it was sent, and end."""
+        """Have it write what it was sent, and end; what it did not another one does, at once."""
         self.stop()
         if self._socket is not None:
-            self._gather()
-            self._socket.settimeout(SEND_WAIT)
+            self._send_last()
+            problem = self._child.stop()
+            if problem or self._backlog:
+                self._ended(problem or "it did not take all events in time")
+        if self._socket is None:
             with suppress(OSError):
-                for waiting in self._backlog:
-                    self._socket.sendall(waiting.data[self._sent :])
-                    self._sent = 0
-                self._socket.sendall(frame("stop"))
-        self._child.stop()
+                self._child.start()
+                self._greet(LAST_READY_WAIT)
+                self._send_last()
+                self._child.stop()
         self._thread.shutdown()
+
+    def _send_last(self) -> None:
+        """All that waits, and what is still untold."""
+        assert self._socket is not None
+        self._socket.settimeout(SEND_WAIT)
+        with suppress(OSError):
+            self._send_all()
+            self._tell_untold()
+            self._send_all()
+            self._socket.sendall(frame("stop"))
+
+    def _send_all(self) -> None:
+        assert self._socket is not None
+        self._gather()
+        while self._backlog:
+            first = self._backlog[0]
+            self._socket.sendall(memoryview(first.data)[self._sent :])
+            self._sent = 0
+            self._is_out(self._backlog.popleft())
 
     def _begin(self) -> bytes:
         return frame("begin", freeze(Setup(self._database, self._files, *self._followed)))
@@ -163,7 +191,6 @@ class Recording:
         self._pulse.stop()
         self._child.detach()
         self._loop = None
-        self._tell = lambda occurrence: None
 
     def record(self, record: EventRecord) -> None:
         if self._is_full:
@@ -259,6 +286,8 @@ class Recording:
     def _turn(self) -> None:
         """Once in a turn of the loop in which there were records."""
         self._is_due = False
+        if self._loop is None:
+            return  # __exit__ does the rest
         self._gather()
         self._write()
         self._tell_losses()
@@ -309,18 +338,27 @@ class Recording:
         return self._waiting + len(self._gathered) >= BACKLOG
 
     def _tell_losses(self) -> None:
-        """And what else had to wait for room, or for the loop."""
+        """Once in a while, and at once what else had to wait for room, or for the loop."""
         if self._loop is None:
             return
         now = time.monotonic()
+        soon = self._lost_told_at is not None and now - self._lost_told_at < INTERVAL
+        if self._lost and not self._is_full and not soon:
+            self._lost_told_at = now
+            self._news.append(self._losses())
         while self._news and not self._is_full:
             self._tell(self._news.popleft())
-        if not self._lost or self._is_full:
-            return
-        if self._lost_told_at is not None and now - self._lost_told_at < INTERVAL:
-            return
-        count, self._lost, self._lost_told_at = self._lost, 0, now
-        self._tell(occur("SYSTEM", 132, count=count))
+
+    def _tell_untold(self) -> None:
+        """At the end."""
+        if self._lost:
+            self._news.append(self._losses())
+        while self._news:
+            self._tell(self._news.popleft())
+
+    def _losses(self) -> Occurrence:
+        count, self._lost = self._lost, 0
+        return occur("SYSTEM", 132, count=count)
 
     # Reading.
 

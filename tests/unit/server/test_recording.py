@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import socket
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -96,12 +97,19 @@ def run(
     policy: EventPolicy = EventPolicy(),  # noqa: B008 frozen
 ) -> None:
     with Recording(folder / "events.db", folder / "log", policy) as recording:
+        run_on(recording, test, policy)
 
-        async def whole() -> None:
-            async with attached(recording, policy) as made:
-                await test(made)
 
-        asyncio.run(whole())
+def run_on(
+    recording: Recording,
+    test: Callable[[Recorded], Awaitable[None]],
+    policy: EventPolicy = EventPolicy(),  # noqa: B008 frozen
+) -> None:
+    async def whole() -> None:
+        async with attached(recording, policy) as made:
+            await test(made)
+
+    asyncio.run(whole())
 
 
 def test_all_that_happened_is_there_and_the_numbers_go_on(
@@ -262,18 +270,41 @@ def test_a_sink_that_comes_back_goes_on_with_its_counters(
     run(tmp_path, test, dead)
 
 
-def test_a_log_that_was_not_closed_is_told_of(tmp_path: Path) -> None:
+def test_what_one_that_died_leaves_at_the_end_another_one_writes(tmp_path: Path) -> None:
+    async def first(made: Recorded) -> None:
+        made.happen(10)
+        made.kill()
+        made.happen(10)  # and nothing more: the headend ends
+
+    async def second(made: Recorded) -> None:
+        page = await made.page(EventQuery(classes=frozenset({"PPP"})))
+        assert [record.sequence for record in page.records] == list(range(1, 21))
+        said = await made.told(131)
+        assert said.startswith("The recorder ended (SIGKILL) and was started again: ")
+        assert said.endswith(", which lacks at most 0")
+
+    run(tmp_path, first)
+    run(tmp_path, second)
+
+
+def test_a_log_that_was_not_closed_is_told_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def first(made: Recorded) -> None:
         made.happen(3)
         await made.recording.flush()
         made.kill()
-        made.recording.stop()
 
     async def second(made: Recorded) -> None:
         said = await made.told(130)
         assert "happened within a second after event 3 (" in said
 
-    run(tmp_path, first)
+    with (
+        monkeypatch.context() as patch,
+        Recording(tmp_path / "events.db", None, EventPolicy()) as recording,
+    ):
+        patch.setattr(sys, "executable", "/nowhere/python")  # no other writes what is left
+        run_on(recording, first)
     run(tmp_path, second)
 
 
