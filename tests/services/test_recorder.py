@@ -289,6 +289,37 @@ def test_numbers_rise_though_the_log_was_out_of_sight_at_the_start(tmp_path: Pat
     assert found[:82] == list(range(1, 83))
 
 
+def test_sessions_that_ended_outlive_a_recorder(small_disk: Path, tmp_path: Path) -> None:
+    """One that dies with what the full disk did not take, and one that has kept all."""
+    log, database = tmp_path / "log", small_disk / "events.db"
+    lines = [json.dumps({"id": number, "text": "x" * 200}) for number in range(81)]
+    log.touch()
+
+    def kept() -> int:
+        return read_ended(database, lambda row: True, 1, 100).total
+
+    def deaths() -> int:
+        return len(re.findall("SYSTEM/131", log.read_text()))
+
+    async def test(made: Recorded) -> None:
+        made.recording.keep({}, lines[:1])
+        await made.recording.flush()
+        filler = fill(small_disk)
+        made.recording.keep({}, lines[1:])
+        await made.recording.flush()
+        assert kept() == 1
+        made.kill()
+        await made.until(lambda: deaths() == 1)
+        filler.unlink()
+        await made.until(lambda: kept() == 81)
+        made.kill()
+        await made.until(lambda: deaths() == 2)
+
+    run(small_disk, log, test)
+    found = read_ended(database, lambda row: True, 1, 100)
+    assert [row["id"] for row in found.rows] == list(range(80, -1, -1))
+
+
 def test_what_waits_for_a_full_disk_is_emptied_with_the_log(
     small_disk: Path, tmp_path: Path
 ) -> None:

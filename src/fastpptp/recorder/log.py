@@ -138,11 +138,11 @@ class EventDatabase:
         """A number that was given to an event which the log does not keep."""
         self._given = max(self._given, sequence)
 
-    def keep(self, totals: Mapping[str, int], ended: Sequence[str]) -> None:
+    def keep(self, totals: Mapping[str, int], ended: Sequence[str], again: Sequence[str]) -> None:
         """Totals since the installation, and lines of sessions that ended (past.py)."""
         try:
             with _Transaction(self._db):
-                past.write(self._db, totals, ended)
+                past.write(self._db, totals, ended, again)
         except sqlite3.Error as error:
             self._refuse(error)
             raise OSError(errno.EIO, f"{self._path} is damaged and was put aside") from None

@@ -20,6 +20,7 @@ from fastpptp.recorder.schema import NewerError, holds, look
 
 Row: TypeAlias = Mapping[str, Any]
 Wanted: TypeAlias = Callable[[Row], bool]
+Keep: TypeAlias = Callable[[Mapping[str, int], Sequence[str], Sequence[str]], object]
 
 ENDED_KEPT = 10_000
 
@@ -41,8 +42,16 @@ def page_of(rows: Sequence[Row], page: int, per_page: int) -> EndedPage:
     return EndedPage(rows[(page - 1) * per_page : page * per_page], page, pages, len(rows))
 
 
-def write(database: sqlite3.Connection, totals: Mapping[str, int], ended: Sequence[str]) -> None:
-    """In the caller's transaction. `ended` are lines, oldest first."""
+def write(
+    database: sqlite3.Connection,
+    totals: Mapping[str, int],
+    ended: Sequence[str],
+    again: Sequence[str] = (),
+) -> None:
+    """In the caller's transaction. `ended` are lines, oldest first; `again` may be there."""
+    if again:
+        known = {line for (line,) in database.execute("SELECT row FROM ended")}
+        ended = [*(line for line in again if line not in known), *ended]
     database.executemany("INSERT OR REPLACE INTO totals VALUES (?, ?)", totals.items())
     database.executemany("INSERT INTO ended (row) VALUES (?)", ((line,) for line in ended))
     if ended:
@@ -73,28 +82,38 @@ class Keeper:
         self._totals: dict[str, int] = {}
         self._changed: set[str] = set()
         self._ended: list[str] = []
+        self._again: list[str] = []  # what the recorder before this one may have kept
+        self.number = 0  # of the last message that brought anything
 
     @property
     def waits(self) -> bool:
         """Whether there is something that no database has taken."""
-        return bool(self._changed or self._ended)
+        return bool(self._changed or self._ended or self._again)
 
-    def add(self, totals: Mapping[str, int], ended: Sequence[str]) -> None:
+    def add(self, number: int, totals: Mapping[str, int], ended: Sequence[str]) -> None:
         """Totals as they are now, and lines of sessions that ended."""
         self._changed |= {name for name, n in totals.items() if self._totals.get(name) != n}
         self._totals |= totals
-        self._ended += ended
-        del self._ended[:-ENDED_KEPT]
+        if number > self.number:  # else `add_again` had them
+            self.number = number
+            self._ended += ended
+            del self._ended[:-ENDED_KEPT]
+
+    def add_again(self, number: int, ended: Sequence[str]) -> None:
+        """All lines up to a message that the recorder before this one may not have kept."""
+        self.number = number
+        self._again += ended
 
     def begin_anew(self) -> None:
         """Another database has taken the place of the one that had the totals."""
         self._changed = set(self._totals)
 
-    def hand_on(self, keep: Callable[[Mapping[str, int], Sequence[str]], object]) -> None:
+    def hand_on(self, keep: Keep) -> None:
         """What waits; if `keep` raises, it waits on."""
         if self.waits:
-            keep({name: self._totals[name] for name in self._changed}, self._ended)
-            self._changed, self._ended = set(), []
+            totals = {name: self._totals[name] for name in self._changed}
+            keep(totals, self._ended, self._again)
+            self._changed, self._ended, self._again = set(), [], []
 
 
 def read_totals(path: Path) -> dict[str, int]:

@@ -64,6 +64,7 @@ class Recorder:
             "flush": self._flush,
             "clear": self._clear,
             "past": self._past,
+            "departed": self._departed,
             "pulse": self._pulse,
             "stop": self._stop,
         }
@@ -204,14 +205,20 @@ class Recorder:
         self._say("done", token, "")
         return EMPTIED
 
-    def _past(self, totals: dict[str, int], ended: list[str]) -> None:
-        self._outlets.log.order(partial(self._keeper.add, totals, ended))
+    def _past(self, number: int, totals: dict[str, int], ended: list[str]) -> None:
+        self._outlets.log.order(partial(self._keeper.add, number, totals, ended))
+        self._outlets.log.order(self._keep_past)
+
+    def _departed(self, number: int, ended: list[str]) -> None:
+        """Of a recorder that died."""
+        self._outlets.log.order(partial(self._keeper.add_again, number, ended))
         self._outlets.log.order(self._keep_past)
 
     def _keep_past(self) -> None:
         """What the disk does not take now is tried again, now and then and at the end."""
         with suppress(OSError):
             self._keeper.hand_on(self._open_database().keep)
+            self._say("past", self._keeper.number)
 
     def _pulse(self) -> None:
         self._say("pulse")

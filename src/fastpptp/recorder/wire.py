@@ -12,7 +12,8 @@ are one installation's, run by one interpreter, and nobody else has the socket.
 | flush | a token, and whether files are meant, too: answered by `done` |
 | clear | a token: answered by `done` |
 | pulse | nothing: answered by `pulse`, at once |
-| past | totals since the installation by name, and lines of sessions that ended: see past.py |
+| past | its number, totals by name, and lines of sessions that ended: see past.py |
+| departed | a number of `past`, and lines up to it that an earlier recorder may not have kept |
 | stop | no more will come, and all is well |
 
 | recorder | |
@@ -21,6 +22,7 @@ are one installation's, run by one interpreter, and nobody else has the socket.
 | done | the token, and what went wrong or an empty string |
 | status | the newest number in the log, the newest that was read, a `sinks.SinkRow` a thread |
 | pulse | the loop runs, whatever the sinks wait for |
+| past | up to which number of `past` all is kept |
 | tell | an event: class, number, fields |
 """
 

@@ -33,6 +33,7 @@ from fastpptp.recorder.sinks import SinkStatus
 from fastpptp.recorder.wire import LOGGED, MASKS, Frames, Message, Setup, frame, freeze, pack
 from fastpptp.server.child import Child
 from fastpptp.server.deliveries import Deliveries, tally
+from fastpptp.server.departed import Departed
 from fastpptp.server.eventsink import Above, Record
 from fastpptp.server.pulse import Pulse
 
@@ -99,6 +100,7 @@ class Recording:
         self._overflow: Counter[int] = Counter()  # what was lost of late, by places
         self._lost_told_at: float | None = None
         self._ended_because = ""
+        self._departed = Departed()
         self._tokens: dict[int, asyncio.Future[str]] = {}
         self._last_token = 0
         self._deliveries = Deliveries()
@@ -255,7 +257,8 @@ class Recording:
             return None
 
     def keep(self, totals: Mapping[str, int], ended: Sequence[str]) -> None:
-        self._put(_Frame(frame("past", dict(totals), list(ended))))
+        number = self._departed.add(ended)
+        self._put(_Frame(frame("past", number, dict(totals), list(ended))))
 
     async def ended(self, wanted: Wanted, page: int, per_page: int) -> EndedPage:
         await self.flush()
@@ -388,6 +391,8 @@ class Recording:
                         answer.set_result(problem)
                 case "status":
                     self._has_status(*words)
+                case "past":
+                    self._departed.settle(*words)
                 case "tell":
                     cls, number, fields = words
                     self._say(occur(cls, number, **fields))
@@ -457,6 +462,7 @@ class Recording:
         self._waiting += len(again)
         if again:
             self._backlog.appendleft(_Frame(frame("again", again), again, again=True))
+        self._backlog.appendleft(_Frame(frame("departed", *self._departed.again())))
         self._tell_end(again=len(again), lost=lost)
 
     def _tell_end(self, again: int, lost: int) -> None:

@@ -178,7 +178,7 @@ def test_what_cannot_be_used_is_put_aside(path: Path, spoil: object, why: str) -
 def test_damage_that_only_others_see(path: Path, notice: Callable[[EventDatabase], None]) -> None:
     with opened(path) as database:
         database.deliver([told(number) for number in range(1, 200)])
-        database.keep({"total_sessions": 7}, ['{"id": 1}'])
+        database.keep({"total_sessions": 7}, ['{"id": 1}'], [])
         database._db.execute("PRAGMA wal_checkpoint(PASSIVE)")
         spoil_first_page(path)
         database.deliver([told(200)])
@@ -196,7 +196,7 @@ def test_damage_that_only_others_see(path: Path, notice: Callable[[EventDatabase
 @pytest.mark.parametrize("spoil", ["events", "version"])
 def test_totals_are_taken_out_of_what_is_put_aside(path: Path, spoil: str) -> None:
     with opened(path) as database:
-        database.keep({"total_sessions": 7}, ['{"id": 1}', '{"id": 2}'])
+        database.keep({"total_sessions": 7}, ['{"id": 1}', '{"id": 2}'], [])
         database.deliver([told(number, "x" * 5000) for number in range(200)])
     if spoil == "version":
         be_newer(path)

@@ -29,8 +29,8 @@ def test_the_next_run_finds_them(tmp_path: Path) -> None:
     path = tmp_path / "events.db"
     assert read_totals(path) == {}
     with closing(EventDatabase(path, 10)) as database:
-        database.keep({"total_sessions": 3, "ended.idle-timeout": 1}, [line(1), line(2)])
-        database.keep({"total_sessions": 4}, [line(3, "bob")])
+        database.keep({"total_sessions": 3, "ended.idle-timeout": 1}, [line(1), line(2)], [])
+        database.keep({"total_sessions": 4}, [line(3, "bob")], [])
         assert read_totals(path) == {"total_sessions": 4, "ended.idle-timeout": 1}
     with closing(EventDatabase(path, 10)) as database:
         database.clear()  # the event log alone
@@ -42,7 +42,7 @@ def test_the_next_run_finds_them(tmp_path: Path) -> None:
 def test_pages(tmp_path: Path) -> None:
     path = tmp_path / "events.db"
     with closing(EventDatabase(path, 10)) as database:
-        database.keep({}, [line(number) for number in range(1, 8)])
+        database.keep({}, [line(number) for number in range(1, 8)], [])
     assert ids(path, 1, 3) == [7, 6, 5]
     assert ids(path, 3, 3) == [1]
     found = read_ended(path, lambda row: True, 9, 3)
@@ -52,8 +52,8 @@ def test_pages(tmp_path: Path) -> None:
 def test_the_oldest_go(tmp_path: Path) -> None:
     path = tmp_path / "events.db"
     with closing(EventDatabase(path, 10)) as database:
-        database.keep({}, [line(number) for number in range(ENDED_KEPT)])
-        database.keep({}, [line(ENDED_KEPT), line(ENDED_KEPT + 1)])
+        database.keep({}, [line(number) for number in range(ENDED_KEPT)], [])
+        database.keep({}, [line(ENDED_KEPT), line(ENDED_KEPT + 1)], [])
     found = read_ended(path, lambda row: True, 1, ENDED_KEPT + 10)
     assert (found.total, found.rows[0]["id"], found.rows[-1]["id"]) == (
         ENDED_KEPT,
@@ -64,27 +64,44 @@ def test_the_oldest_go(tmp_path: Path) -> None:
 
 def test_it_is_handed_on_until_it_is_kept() -> None:
     keeper = Keeper()
-    taken: list[tuple[dict[str, int], list[str]]] = []
+    taken: list[tuple[dict[str, int], list[str], list[str]]] = []
 
-    def keep(totals: Mapping[str, int], ended: Sequence[str]) -> None:
-        taken.append((dict(totals), list(ended)))
+    def keep(totals: Mapping[str, int], ended: Sequence[str], again: Sequence[str]) -> None:
+        taken.append((dict(totals), list(ended), list(again)))
 
-    def refuse(totals: Mapping[str, int], ended: Sequence[str]) -> None:
+    def refuse(totals: Mapping[str, int], ended: Sequence[str], again: Sequence[str]) -> None:
         raise OSError
 
-    keeper.add({"a": 1, "b": 1}, ["x"])
+    keeper.add(1, {"a": 1, "b": 1}, ["x"])
     with pytest.raises(OSError):
         keeper.hand_on(refuse)
-    keeper.add({"a": 2, "b": 1}, ["y"])
+    keeper.add(2, {"a": 2, "b": 1}, ["y"])
     assert keeper.waits
     keeper.hand_on(keep)
     assert not keeper.waits
     keeper.hand_on(keep)
-    keeper.add({"a": 2, "b": 3}, [])
+    keeper.add(3, {"a": 2, "b": 3}, [])
     keeper.hand_on(keep)
     keeper.begin_anew()
     keeper.hand_on(keep)
-    assert taken == [({"a": 2, "b": 1}, ["x", "y"]), ({"b": 3}, []), ({"a": 2, "b": 3}, [])]
+    assert taken == [
+        ({"a": 2, "b": 1}, ["x", "y"], []),
+        ({"b": 3}, [], []),
+        ({"a": 2, "b": 3}, [], []),
+    ]
+
+
+def test_what_comes_again_is_kept_once(tmp_path: Path) -> None:
+    path = tmp_path / "events.db"
+    keeper = Keeper()
+    with closing(EventDatabase(path, 10)) as database:
+        database.keep({}, [line(1), line(2)], [])
+        keeper.add_again(7, [line(2), line(3)])
+        keeper.add(7, {}, [line(3)])
+        keeper.add(8, {}, [line(4)])
+        keeper.hand_on(database.keep)
+    assert ids(path) == [4, 3, 2, 1]
+    assert keeper.number == 8
 
 
 def test_a_database_that_had_no_room_for_its_tables(tmp_path: Path) -> None:
@@ -110,6 +127,6 @@ def test_a_log_from_before_there_were_any(tmp_path: Path) -> None:
     with closing(EventDatabase(path, 10)) as database:
         assert database.opened.sequence == 41
         assert database.opened.aside is None
-        database.keep({"total_sessions": 1}, [line(1)])
+        database.keep({"total_sessions": 1}, [line(1)], [])
     assert read_totals(path) == {"total_sessions": 1}
     assert ids(path) == [1]
