@@ -44,7 +44,7 @@ LABELS: Mapping[str, str] = MappingProxyType(
         "reason": "why, as `fastpptp statistics` names it (docs/drops.md)",
         "sink": "as `fastpptp events sinks` names it",
         "version": "of the software",
-        "worker": "its number, from 0",
+        "worker": "its number, from 1, as `fastpptp session` and SEP Card Assignment have it",
     }
 )
 

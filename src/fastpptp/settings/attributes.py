@@ -344,7 +344,7 @@ _GENERAL = (
               help="told to the client", note="RFC 1877 section 1.4"),
     Attribute("sep_card_assignment", "SEP Card Assignment", words("1", "2", "3", "4"),
               ["1", "2", "3", "4"], NOT_USER,
-              help="dataplane workers that may carry the session; all four: any worker"),
+              help="dataplane workers, from 1, that may carry the session; all four: any worker"),
     Attribute("tunneling_protocols", "Tunneling Protocols",
               words("PPTP", "L2TP", "IPSec", "L2TP over IPSec"), ["PPTP", "L2TP", "IPSec"],
               ALL_LEVELS, help="without PPTP a login is refused; the others are kept, not served"),

@@ -16,8 +16,10 @@ from pathlib import Path
 
 import pytest
 
+from fastpptp.admin.workers import worker_seconds
 from fastpptp.cli import detail
 from tests.unit.admin.test_api import Served, pass_traffic, run
+from tests.unit.dataplane.test_workers import farm
 from tests.unit.server.support import link_config, until
 
 
@@ -87,6 +89,20 @@ def test_pages_end_where_the_log_does(tmp_path: Path) -> None:
         code, said = await made.cli("events", "--per-page", "1", "--page", "20000")
         last = (await made.cli("events", "--per-page", "1", "--page", "last"))[1]
         assert (code, said) == (0, last)
+
+    run(tmp_path, test)
+
+
+def test_workers_count_from_1_as_their_cards_do(tmp_path: Path) -> None:
+    with farm(2) as (dataplane, _, _):
+        dataplane.start()
+        assert worker_seconds().keys() == {"1", "2"}
+        dataplane.stop()
+
+    async def test(made: Served) -> None:
+        await made.rig.dial_up()
+        found = await made.ask(made.client.session, 1)
+        assert found["worker"] == 1  # there is one
 
     run(tmp_path, test)
 
