@@ -15,7 +15,7 @@ from typing import IO, Any
 import click
 
 from fastpptp.cli.common import Environment, environment, print_table, word_options, writing
-from fastpptp.errors import ConfigurationError, FastpptpError, Problem, UnavailableError
+from fastpptp.errors import FastpptpError, UnavailableError
 
 Event = Mapping[str, Any]
 Words = dict[str, Any]
@@ -153,18 +153,9 @@ def sinks(env: Environment) -> None:
 def _words(given: Mapping[str, Any]) -> Words:
     """The filters that were given, as the control API's words."""
     words = {name: value for name, value in given.items() if value is not None}
-    for word, value in words.items():
-        if not _is_utf8(value):
-            raise ConfigurationError(Problem(word, f"{value!r} is not UTF-8", "UTF-8 text"))
+    for value in words.values():
+        value.encode()  # what is no UTF-8 is refused as everywhere
     return words
-
-
-def _is_utf8(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _ask(env: Environment, **words: Any) -> dict[str, Any]:

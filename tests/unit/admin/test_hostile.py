@@ -82,7 +82,7 @@ def test_what_is_wrong_is_told(tmp_path: Path, option: str, value: str) -> None:
 
 @pytest.mark.parametrize(
     "words",
-    [("debug",), ("sessions",), ("logout",), ("trace", "--pcap", "-")],
+    [("debug",), ("sessions",), ("logout",), ("events",), ("trace", "--pcap", "-")],
     ids=lambda words: str(words[0]),
 )
 def test_a_name_that_is_not_utf_8_is_refused_alike(tmp_path: Path, words: tuple[str, ...]) -> None:

@@ -90,11 +90,14 @@ def test_people_see_the_products_lines(left: Installation) -> None:
         (("--since", "999999999d"), "since: '999999999d' is not valid"),
         (("--per-page", "0"), "per_page: '0' is not valid (allowed: 1 to 10000)"),
         (("--page", "next"), "page: 'next' is not valid (allowed: 1 to 1000000000, first, last)"),
-        (("--user", "\udcff"), r"user: '\udcff' is not UTF-8"),
     ],
 )
 def test_wrong_words_are_named(left: Installation, words: tuple[str, ...], said: str) -> None:
     assert said in left.failed(4, "events", *words)
+
+
+def test_a_word_that_is_not_utf_8(left: Installation) -> None:
+    assert r"an argument is not UTF-8: \udcff" in left.failed(2, "events", "--user", "\udcff")
 
 
 def test_follow_is_no_page(left: Installation) -> None:
