@@ -17,7 +17,10 @@ class Reason(NamedTuple):
 
 
 _SLOW = "More workers and CPUs (`fastpptp top` shows the workers' load)."
-_HOSTILE = "Nothing: somebody scans, or a broken client or NAT. `fastpptp debug` names the client."
+_HOSTILE = (
+    "Nothing: somebody scans, or a NAT spoils packets. `tcpdump -ni any ip proto 47` shows who."
+)
+_BROKEN = "`fastpptp statistics pptp` has the Rx Discards of each: a broken client, or forged GRE."
 _TEARDOWN = "Nothing: a few when sessions begin, end or renegotiate."
 _LOSS = "Look for loss or reordering on the way to the client."
 
@@ -53,10 +56,10 @@ REASONS: Mapping[str, Reason] = MappingProxyType(
         "reorder full": Reason(
             "There were no buffers to keep it until older ones have come from another worker.",
             _SLOW),
-        "ppp malformed": Reason("What is in the GRE is no PPP frame.", _HOSTILE),
+        "ppp malformed": Reason("What is in the GRE is no PPP frame.", _BROKEN),
         "punt budget": Reason(
             "Control frames (LCP, authentication, CCP, IPCP) faster than 64 a second of one "
-            "session.", _HOSTILE),
+            "session.", _BROKEN),
         "punt ring full": Reason(
             "The headend did not take control frames in time: many sessions dial at once.",
             "A CPU for the headend beside the workers; clients repeat what was lost."),
@@ -69,9 +72,9 @@ REASONS: Mapping[str, Reason] = MappingProxyType(
             "More than 16 packets of a session came while it was being opened.", _TEARDOWN),
         "park expired frame": Reason(
             "It waited a second for its session to be opened.",
-            "The store or the RADIUS and DHCP servers answer slowly, or the headend lacks CPU."),
+            "The store or a DHCP server answers slowly, or the headend lacks CPU."),
         "mppe header": Reason(
-            "Not encrypted, compressed (MPPC), or too short for MPPE.", _HOSTILE),
+            "Not encrypted, compressed (MPPC), or too short for MPPE.", _BROKEN),
         "mppe coherency": Reason(
             "MPPE's count does not go with GRE's: forged, or more was lost than MPPE mends.",
             _LOSS),
@@ -87,7 +90,7 @@ REASONS: Mapping[str, Reason] = MappingProxyType(
             "client."),
         "inner malformed": Reason(
             "In the tunnel was no whole IP packet, or this host sent none to its TUN device.",
-            _HOSTILE),
+            _BROKEN),
         "inner source": Reason(
             "A client sent from an address that it does not have: that of its own network, or a "
             "forged one.",
