@@ -178,8 +178,9 @@ def test_a_narrow_terminal_has_whole_columns(
 
 
 async def started(made: Served, *words: str, stdout: int) -> Process:
-    """A command as a process of its own."""
+    """A command as a process of its own, which SIGINT ends though it may be ignored here."""
     return await asyncio.create_subprocess_exec(
+        "env", "--default-signal=INT",
         sys.executable, "-m", "fastpptp", *words, "--state-dir", str(made.path.parent),
         stdin=DEVNULL, stdout=stdout, env={**os.environ, "TERM": "xterm"},
     )  # fmt: skip
