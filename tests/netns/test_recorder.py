@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,13 @@ from tests.load import Load, configuration
 
 pytestmark = pytest.mark.netns
 
+JUNK = """
+import socket
+for _ in range(300):
+    with socket.create_connection(("192.0.2.1", 1723)) as peer:
+        peer.sendall(bytes(200))
+        peer.recv(1)
+"""
 SERVER, CLIENT = "192.0.2.1", "192.0.2.2"
 
 
@@ -75,7 +83,7 @@ def test_kill_9_under_load(hosts: Hosts, tmp_path: Path) -> None:
         assert len(in_file) == len(set(in_file))
         assert set(in_file) <= set(sequences)
         replaced = next(event for event in events if event["number"] == 131)
-        assert replaced["text"].endswith("at most 0 are lost")
+        assert replaced["text"].endswith(", which lacks at most 0")
         told = next(
             event for event in events if (event["class"], event["number"]) == ("SYSTEM", 130)
         )
@@ -93,3 +101,25 @@ def test_kill_9_under_load(hosts: Hosts, tmp_path: Path) -> None:
         headend.start()
         since = headend.json("events", "--since", left[-1]["time"])
         assert not any(event["number"] == 130 for event in since)
+
+
+def test_one_that_hangs_is_seen_from_outside(hosts: Hosts, tmp_path: Path) -> None:
+    server, client = hosts.add("server"), hosts.add("client")
+    hosts.join(server, f"{SERVER}/24", client, f"{CLIENT}/24")
+
+    def log() -> dict[str, Any]:
+        return next(row for row in headend.json("events", "sinks") if row["name"] == "event log")
+
+    with Headend(server, tmp_path / "state", SERVER) as headend:
+        headend.wait(lambda: log()["delivered"] > 0, "logs nothing")
+        before = log()["delivered"]
+        os.kill(recorder_of(headend), signal.SIGSTOP)
+        client.run(sys.executable, "-c", JUNK)
+        problem = "the recorder does not answer"
+        headend.wait(lambda: log()["error"] == problem, "does not see that its recorder hangs")
+        assert log()["delivered"] == before
+        headend.wait(lambda: log()["error"] != problem, "does not replace it", timeout=40)
+        headend.wait(lambda: log()["delivered"] >= before + 300, "has lost what waited")
+        (said,) = (e["text"] for e in headend.json("events") if e["number"] == 131)
+        assert said.startswith("The recorder ended (killed, for it did not answer for 20 s) and ")
+        assert log()["lost"] == 0
