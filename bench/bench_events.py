@@ -211,4 +211,4 @@ def _measured(quick: bool) -> Iterator[Row]:
             client.address(device, f"{SOURCE}/24")
             yield set_up(server, client, folder, 2 if quick else 20, 1 if quick else 5)
         with Hosts() as hosts:
-            yield from throughput(hosts, 1 if quick else 10, 1 if quick else 5)
+            yield from throughput(hosts, 1 if quick else 10, 1 if quick else 9)

@@ -176,7 +176,7 @@ def test_one_that_takes_nothing_costs_events_and_no_time(
         made.kill(signal.SIGCONT)
         said = await made.told(132)
         lost = int(said.split()[0])
-        assert 100 <= lost <= 200
+        assert 100 <= lost <= 210  # events of the recorder itself are among them
         page = await made.page(EventQuery())  # what is told of the losses takes places as well
         assert page.total >= min(happened + 100 - lost, EventPolicy().capacity)
 
