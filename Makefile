@@ -11,7 +11,7 @@ CORE := $(VENV)/.core
 TOOLS := $(VENV)/.tools
 UNIT := tests/unit -m 'not slow'
 # Tests on several cores, a process each.
-BESIDE := --numprocesses auto --maxprocesses 4 --dist worksteal
+BESIDE := --numprocesses auto --maxprocesses 4 --maxschedchunk 50
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Tests start interpreters, and pytest rewrites its modules: compiled once, not each time.
