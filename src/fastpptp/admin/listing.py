@@ -15,7 +15,7 @@ from fastpptp.session import SessionView
 T = TypeVar("T")
 
 # What one turn makes of sessions.
-BATCH = 128
+BATCH = 32
 
 
 def batches(items: list[T]) -> Iterator[list[T]]:

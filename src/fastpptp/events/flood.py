@@ -36,8 +36,8 @@ class Tier:
     total: Budget
 
 
-ORDINARY = Tier(Budget(1_000, 2_000), Budget(8_000, 16_000))
-CLOSE = Tier(Budget(3_000, 4_000), Budget(8_000, 16_000))
+ORDINARY = Tier(Budget(1_000, 1_000), Budget(8_000, 8_000))
+CLOSE = Tier(Budget(3_000, 3_000), Budget(8_000, 8_000))
 
 # What an event that is refused costs its kind, and seconds between two of a kind's sample.
 REFUSAL = 0.5
