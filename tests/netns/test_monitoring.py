@@ -78,7 +78,7 @@ def test_the_live_screen(site: tuple[Headend, Host]) -> None:
     )  # fmt: skip
     try:
         shown = read_until(terminal, "by throughput")
-        for text in ("sessions 1 (peak 1)", "CPU of workers  0: ", "Dropped", "172.16.1.10"):
+        for text in ("sessions 1 (peak 1)", "CPU of workers  1: ", "Dropped", "172.16.1.10"):
             assert text in shown
         os.write(terminal, b"s")
         read_until(terminal, "by data")
