@@ -463,6 +463,7 @@ def test_death_under_load_loses_nothing_of_the_log(tmp_path: Path) -> None:
 
 def test_two_readers_follow_while_the_log_is_emptied(tmp_path: Path) -> None:
     command = [
+        "env", "--default-signal=INT",  # it may be ignored here
         sys.executable, "-m", "fastpptp", "events", "--follow", "--class", "PPP", "--json",
         "--state-dir", str(tmp_path),
     ]  # fmt: skip
