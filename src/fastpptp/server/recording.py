@@ -107,7 +107,6 @@ class Recording:
         self._gone: Counter[str] = Counter()  # what the sinks lost with a recorder, untold
         self._news: deque[Occurrence] = deque()
         self._ready = False
-        self._clean = False
         self.last_sequence = 0
 
     # With the process, before and after the loop.

@@ -14,6 +14,7 @@ import pytest
 
 import fastpptp
 from fastpptp import _core as core
+from tests.cannot import cannot
 from tests.unit.embedding.capi import Api, GrePacket, Mppe, Packet, load
 
 HEADER = Path(fastpptp.get_include(), "fastpptp.h")
@@ -28,7 +29,7 @@ STRICT = ["-Wall", "-Wextra", "-Werror"]
 def compiler(language: str) -> list[str]:
     command = COMPILERS[language]
     if shutil.which(command[0]) is None:
-        pytest.skip(f"no {language} compiler ({command[0]})")
+        cannot(f"no {language} compiler ({command[0]})")
     return [*command, "-x", language, *STRICT]
 
 

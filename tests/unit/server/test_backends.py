@@ -24,6 +24,7 @@ from fastpptp.server.reach import NeighbourProxies, Reach
 from fastpptp.server.routes import DeviceThread, InnerRoutes, Network
 from fastpptp.settings import profiles, toml
 from fastpptp.settings.resolve import PolicySnapshot
+from tests.cannot import cannot
 
 
 class TestOwnTable:
@@ -69,16 +70,17 @@ class TestOwnTable:
             OwnTable("x", command).install()
         assert caught.value.what == said
 
-    @pytest.mark.skipif(shutil.which("nft") is None, reason="nft is not installed")
     @pytest.mark.parametrize("device", [None, "pptp0"])
     def test_nft_takes_its_rules(self, device: str | None) -> None:
+        if shutil.which("nft") is None:
+            cannot("nft is not installed (Debian: nftables)")
         done = subprocess.run(
             ["nft", "-c", "-j", "-f", "-"],
             input=json.dumps({"nftables": rules("fastpptp_x", device)}),
             text=True, capture_output=True, check=False,
         )  # fmt: skip
         if "Operation not permitted" in done.stderr:
-            pytest.skip("nft needs CAP_NET_ADMIN even to check rules")
+            cannot("nft needs CAP_NET_ADMIN even to check rules")
         assert done.returncode == 0, done.stderr
 
 
