@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address
 
 from fastpptp.effects import Effect, Reading
 from fastpptp.manager.accounting import Departure, Departures
@@ -14,7 +14,7 @@ from fastpptp.manager.call_events import CallEvents
 from fastpptp.manager.call_ids import CallIds
 from fastpptp.manager.calls import Calls
 from fastpptp.manager.deadlines import Deadlines
-from fastpptp.manager.debugging import Debugging, DebugOrder
+from fastpptp.manager.debugging import Debugging
 from fastpptp.manager.filterlog import filter_fields
 from fastpptp.manager.packets import DataDecodes
 from fastpptp.manager.requests import session_id_of
@@ -247,29 +247,6 @@ class SessionManager:
                 session.listen()
                 effects += session.follow(self._terms.holds_for(session) or session.effective)
         return effects
-
-    # Debug at run time. Who is debugged now, `debugging` tells.
-
-    def start_debug(
-        self,
-        user: str | None,
-        address: IPv4Network | None,
-        severity: int,
-        until: float,
-        until_wall: str,
-        who: str,
-    ) -> tuple[DebugOrder, list[Effect]]:
-        """Debug a user's or an address's sessions until then, in the place of an order before.
-
-        FastpptpError: too many are debugged.
-        """
-        return self.debugging.start(user, address, severity, until, until_wall, who)
-
-    def stop_debug(
-        self, user: str | None, address: IPv4Network | None, who: str
-    ) -> tuple[list[DebugOrder], list[Effect]]:
-        """End the order of this user and that of this address, all of them for neither."""
-        return self.debugging.stop(user, address, who)
 
     def _listen(self) -> list[Effect]:
         """Make of every session the events that somebody wants to hear now, and no others."""

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import make_msgid
@@ -17,6 +16,7 @@ from email.utils import make_msgid
 from fastpptp.events.format import one_line, reference
 from fastpptp.events.log import EventRecord
 from fastpptp.events.routing import Mail, MailSecurity, MailServer, Severities
+from fastpptp.localtime import wall_clock
 from fastpptp.recorder.delivery import PartlyDeliveredError, reason
 
 TIMEOUT = 10.0  # seconds, for each step of a conversation
@@ -137,7 +137,7 @@ def compose(sender: str, addresses: Sequence[str], records: Sequence[EventRecord
     made["From"] = sender
     made["To"] = ", ".join(addresses)
     made["Subject"] = subject(host, records)
-    made["Date"] = datetime.now().astimezone()
+    made["Date"] = wall_clock()
     made["Message-ID"] = make_msgid(domain=sender.rpartition("@")[2])
     made["Auto-Submitted"] = "auto-generated"  # RFC 3834: no holiday answers it
     made.set_content(body(host, records), cte="quoted-printable")

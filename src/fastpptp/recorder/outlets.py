@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
 from functools import partial
 from typing import Any
 
 from fastpptp.events.catalogue import occur
 from fastpptp.events.log import EventRecord
 from fastpptp.events.routing import Destination
+from fastpptp.localtime import wall_clock
 from fastpptp.recorder.kinds import KINDS
 from fastpptp.recorder.sinks import SinkRow, SinkThread, Telling
 from fastpptp.recorder.wire import LOGGED, MASKS
@@ -107,9 +107,8 @@ class Outlets:
         told = self._partings
         for count, (cls, number, words) in enumerate(self._parting(threads), 1):
             fields: dict[str, Any] = dict(words)
-            now = datetime.now().astimezone()
             yield EventRecord(
-                sequence + count, now, told + count, occur(cls, number, **fields), TOLD
+                sequence + count, wall_clock(), told + count, occur(cls, number, **fields), TOLD
             )
 
     def _parting(self, threads: Iterable[SinkThread]) -> list[Telling]:

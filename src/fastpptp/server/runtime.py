@@ -263,7 +263,7 @@ class Headend:
 
         FastpptpError: too many are debugged.
         """
-        order, effects = self.manager.start_debug(
+        order, effects = self.manager.debugging.start(
             user, address, severity, self._now() + seconds, until, who
         )
         self._do(effects)
@@ -273,7 +273,7 @@ class Headend:
         self, user: str | None, address: IPv4Network | None, who: str
     ) -> list[DebugOrder]:
         """End the debug of this user or address, of all for neither; the answer is what ended."""
-        ended, effects = self.manager.stop_debug(user, address, who)
+        ended, effects = self.manager.debugging.stop(user, address, who)
         self._do(effects)
         return ended
 

@@ -27,14 +27,14 @@ def start(memory: MemoryHeadend, severity: int = 13, seconds: float = 600, **who
     user, address = whom.get("user"), whom.get("address")
     network = None if address is None else IPv4Network(address)
     until = memory.clock() + seconds
-    _, effects = memory.manager.start_debug(user, network, severity, until, "12:10", "root")
+    _, effects = memory.manager.debugging.start(user, network, severity, until, "12:10", "root")
     memory.carry_out(effects)
 
 
 def stop(memory: MemoryHeadend, **whom: Any) -> list[str]:
     address = whom.get("address")
     network = None if address is None else IPv4Network(address)
-    ended, effects = memory.manager.stop_debug(whom.get("user"), network, "root")
+    ended, effects = memory.manager.debugging.stop(whom.get("user"), network, "root")
     memory.carry_out(effects)
     return [order.target for order in ended]
 

@@ -24,7 +24,9 @@ def debugged(severity: int = 13, calls: int = 1, user: str | None = "pptpuser") 
     """Sessions that come up while an order holds."""
     memory = world(policy(events={"log": "none"}, simultaneous_logins=50))
     address = None if user else IPv4Network(PEER)
-    memory.carry_out(memory.manager.start_debug(user, address, severity, 1e9, "later", "root")[1])
+    memory.carry_out(
+        memory.manager.debugging.start(user, address, severity, 1e9, "later", "root")[1]
+    )
     for _ in range(calls):
         memory.dial(client(), PEER)
         memory.run(5)
@@ -157,14 +159,16 @@ def test_it_begins_and_ends_with_the_debug_of_a_session_that_is_up() -> None:
     view = only_session(memory)
     manager, now = memory.manager, memory.clock()
     packet(memory)
-    memory.carry_out(manager.start_debug("pptpuser", None, 13, now + 60, "later", "root")[1])
+    memory.carry_out(manager.debugging.start("pptpuser", None, 13, now + 60, "later", "root")[1])
     assert memory.dataplane.traced == {view.handle: (Trace.INNER, DATA_SNAP, EACH)}
     packet(memory)
-    memory.carry_out(manager.stop_debug("pptpuser", None, "root")[1])
+    memory.carry_out(manager.debugging.stop("pptpuser", None, "root")[1])
     assert memory.dataplane.traced == {}
     packet(memory)
     assert len(told(memory)) == 1
-    memory.carry_out(manager.start_debug(None, IPv4Network(PEER), 13, now + 60, "later", "root")[1])
+    memory.carry_out(
+        manager.debugging.start(None, IPv4Network(PEER), 13, now + 60, "later", "root")[1]
+    )
     assert len(memory.dataplane.traced) == 1
     memory.run(61)
     assert memory.dataplane.traced == {}
